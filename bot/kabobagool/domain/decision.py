@@ -1,0 +1,169 @@
+"""What to do about a view: the strategy's rule as one pure function.
+
+Buy the cheaper side first, then the other, while after the simulated fill the pair costs at most MAX_PAIR_COST - EDGE_BUFFER, fees
+included. `engine/strategy.py` asks on every tick that might matter; a table test of this file reads like the rule.
+"""
+
+from kabobagool.domain.book import Book, PairView
+from kabobagool.domain.edge import Policy, Reason, first_objection
+from kabobagool.domain.fees import effective_pair_cost, flat_margin, taker_fee
+from kabobagool.domain.intent import Intent, OrderPlan, Purpose, Reject
+from kabobagool.domain.market import NO_FEE, FeeSchedule, Market, Outcome
+from kabobagool.domain.money import MICRO, MICROS_PER_PRICE, PRICE_ONE, Micros, Price, average_price_micros
+from kabobagool.domain.position import Leg, Position
+from kabobagool.domain.sizing import buy_order, pair_shares, share_step, smallest_buy, sweep_buy
+
+REJECT = {reason: Reject(reason) for reason in Reason}
+"""One ready-made answer a reason: the hot path allocates nothing to say no."""
+THIN_TIMES = 2
+"""A leg whose best level holds less than this many times the order is sent first: its failure costs nothing."""
+
+
+def decide(view: PairView, position: Position, policy: Policy, now_ms: int) -> Intent | Reject:
+    """The orders to send on this view, or the reason for none. `now_ms` is on the venue's time line."""
+    if abs(position.imbalance) > policy.forced_hedge_above:
+        return forced_hedge(view, position, policy, now_ms)
+    objection = first_objection(view, policy, now_ms)
+    if objection is not None:
+        return REJECT[objection]
+    if policy.paired:
+        return _paired_entry(view, position, policy)
+    return _sequential_entry(view, position, policy)
+
+
+def forced_hedge(view: PairView, position: Position, policy: Policy, now_ms: int) -> Intent | Reject:
+    """Buy the light side even above the pair limit, as long as the loss it locks in stays within ORPHAN_LOSS_CAP.
+
+    Looks at the light book only: when a leg is naked, a doubtful view of the other one is no reason to wait.
+    """
+    light = position.heavy.other
+    objection = leg_objection(view, light, policy, now_ms)
+    if objection is not None:
+        return REJECT[objection]
+    order = sweep_buy(light, view.book(light).ask_levels(), abs(position.imbalance), view.market.min_order_shares)
+    if order is None:
+        return REJECT[Reason.TOO_THIN]
+    if hedge_loss(position, order, view.market.fee or NO_FEE) > policy.orphan_loss_cap:
+        return REJECT[Reason.ORPHAN_LOSS_CAP]
+    pair_cost = position.leg(position.heavy).average_cost_micros + order.price * MICROS_PER_PRICE
+    return Intent(Purpose.HEDGE, (order,), pair_cost)
+
+
+def leg_objection(view: PairView, outcome: Outcome, policy: Policy, now_ms: int) -> Reason | None:
+    """Why no order may be sent on this one book, or None."""
+    book = view.book(outcome)
+    if view.frame_open:
+        return Reason.FRAME_HALF_APPLIED
+    if not book.has_snapshot:
+        return Reason.NO_SNAPSHOT
+    if not view.tick_is_current:
+        return Reason.TICK_SIZE_CHANGED
+    if view.resolved or not view.market.accepting_orders:
+        return Reason.NOT_ACCEPTING_ORDERS
+    if now_ms - book.venue_ms > policy.max_leg_age_ms:
+        return Reason.LEG_TOO_OLD
+    return None
+
+
+def hedge_loss(position: Position, order: OrderPlan, fee: FeeSchedule) -> Micros:
+    """Dollars lost for good on the shares that `order` pairs off, at its limit price and with all fees; negative when it still gains."""
+    heavy = position.leg(position.heavy)
+    paid = -(-heavy.average_cost_micros * order.shares // MICRO) + taker_fee(fee, _as_price(heavy), order.shares)
+    return paid + order.dollars + taker_fee(fee, order.price, order.shares) - order.shares
+
+
+def _as_price(leg: Leg) -> Price:
+    return min(leg.average_cost_micros // MICROS_PER_PRICE, PRICE_ONE)
+
+
+def _paired_entry(view: PairView, position: Position, policy: Policy) -> Intent | Reject:
+    yes, no, market = view.yes, view.no, view.market
+    ask_yes, ask_no = yes.best_ask, no.best_ask
+    pair_price = (ask_yes + ask_no) * MICROS_PER_PRICE
+    if pair_price > policy.pair_limit_micros:
+        return REJECT[Reason.PAIR_COST_TOO_HIGH]
+    depth_yes, depth_no = yes.asks[ask_yes], no.asks[ask_no]
+    shares = pair_shares(ask_yes, ask_no, min(policy.batch_shares, depth_yes, depth_no), market.min_order_shares)
+    if not shares:
+        return REJECT[Reason.TOO_THIN]
+    order_yes, order_no = buy_order(Outcome.YES, ask_yes, shares), buy_order(Outcome.NO, ask_no, shares)
+    objection = _cost_objection(position, order_yes, order_no, market.fee or NO_FEE, policy)
+    if objection is not None:
+        return REJECT[objection]
+    orders = (order_no, order_yes) if _no_goes_first(order_yes, order_no, depth_yes, depth_no) else (order_yes, order_no)
+    return Intent(Purpose.PAIR, orders, pair_price)
+
+
+def _no_goes_first(order_yes: OrderPlan, order_no: OrderPlan, depth_yes: Micros, depth_no: Micros) -> bool:
+    if min(depth_yes, depth_no) < THIN_TIMES * order_yes.shares and depth_yes != depth_no:
+        return depth_no < depth_yes
+    return order_no.price < order_yes.price
+
+
+def _cost_objection(position: Position, yes: OrderPlan, no: OrderPlan, fee: FeeSchedule, policy: Policy) -> Reason | None:
+    """The new pair must pay for itself, the average must hold after it, and the market's cap must have room."""
+    shares = yes.shares
+    fee_yes, fee_no = taker_fee(fee, yes.price, shares), taker_fee(fee, no.price, shares)
+    dollars = yes.dollars + no.dollars
+    cost = dollars + fee_yes + fee_no
+    if (cost + flat_margin(dollars, policy.taker_fee_bps)) * MICRO > policy.pair_limit_micros * shares:
+        return Reason.FEES_EAT_THE_EDGE
+    if position.spent + cost > policy.max_position:
+        return Reason.POSITION_CAP
+    average_yes = _average_after(position.yes, yes, fee_yes)
+    average_no = _average_after(position.no, no, fee_no)
+    if effective_pair_cost(average_yes, average_no, policy.taker_fee_bps) > policy.pair_limit_micros:
+        return Reason.AVERAGE_COST_TOO_HIGH
+    return None
+
+
+def _average_after(leg: Leg, order: OrderPlan, fee: Micros) -> Micros:
+    """Micro-dollars a share, fees included, after the simulated fill."""
+    return average_price_micros(leg.cost + leg.fees + order.dollars + fee, leg.bought + order.shares)
+
+
+def _sequential_entry(view: PairView, position: Position, policy: Policy) -> Intent | Reject:
+    """One leg at a time: what is light first, otherwise the cheaper side within HEDGE_TOLERANCE."""
+    imbalance = position.imbalance
+    if imbalance:
+        answer = _leg_entry(view, position, policy, position.heavy.other, abs(imbalance))
+        if isinstance(answer, Intent):
+            return answer
+    cheaper = Outcome.YES if view.yes.best_ask <= view.no.best_ask else Outcome.NO
+    heavier_by = abs(imbalance) if imbalance and cheaper is position.heavy else 0
+    room = policy.hedge_tolerance - heavier_by
+    if room <= 0:
+        return REJECT[Reason.IMBALANCE]
+    return _leg_entry(view, position, policy, cheaper, room)
+
+
+def _leg_entry(view: PairView, position: Position, policy: Policy, outcome: Outcome, room: Micros) -> Intent | Reject:
+    order = _leg_order(view.book(outcome), outcome, min(policy.batch_shares, room), view.market)
+    if order is None:
+        return REJECT[Reason.TOO_THIN]
+    fee = view.market.fee or NO_FEE
+    order_fee = taker_fee(fee, order.price, order.shares)
+    if position.spent + order.dollars + order_fee > policy.max_position:
+        return REJECT[Reason.POSITION_CAP]
+    bought = _average_after(position.leg(outcome), order, order_fee)
+    other = _average_or_ask(position.leg(outcome.other), view.book(outcome.other), fee)
+    cost = effective_pair_cost(bought, other, policy.taker_fee_bps)
+    if cost > policy.pair_limit_micros:
+        return REJECT[Reason.PAIR_COST_TOO_HIGH]
+    return Intent(Purpose.LEG, (order,), cost)
+
+
+def _leg_order(book: Book, outcome: Outcome, most: Micros, market: Market) -> OrderPlan | None:
+    price = book.best_ask
+    if price >= PRICE_ONE:
+        return None
+    step = share_step(price) * MICRO
+    shares = min(most, book.asks[price]) // step * step
+    return buy_order(outcome, price, shares) if shares >= smallest_buy(price, market.min_order_shares) else None
+
+
+def _average_or_ask(leg: Leg, book: Book, fee: FeeSchedule) -> Micros:
+    """What the other side costs a share: its average so far, or its ask now when nothing of it is held."""
+    if leg.bought:
+        return average_price_micros(leg.cost + leg.fees, leg.bought)
+    return book.best_ask * MICROS_PER_PRICE + taker_fee(fee, book.best_ask, MICRO)

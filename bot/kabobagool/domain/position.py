@@ -1,0 +1,121 @@
+"""What is owned of one market, and what it is worth whatever happens.
+
+A pair of YES and NO pays exactly one dollar in every outcome (also when a market resolves 50/50), so the worst case is known at any moment:
+`locked_profit` is that guaranteed payout, less everything that was ever paid, fees included. The tracker in `engine/` rebuilds a `Position`
+from fills; nothing edits one in place.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from kabobagool.domain.market import Outcome, Side
+from kabobagool.domain.money import MICRO, Micros, average_price_micros
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """Shares that changed hands in one order: `dollars` without the `fee`."""
+
+    outcome: Outcome
+    side: Side
+    shares: Micros
+    dollars: Micros
+    fee: Micros
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """All dealings in one outcome. `fees` are those of buys and sales together."""
+
+    bought: Micros = 0
+    cost: Micros = 0
+    sold: Micros = 0
+    proceeds: Micros = 0
+    fees: Micros = 0
+
+    @property
+    def shares(self) -> Micros:
+        """Shares held now."""
+        return self.bought - self.sold
+
+    @property
+    def average_cost_micros(self) -> Micros:
+        """Micro-dollars paid per share bought, without fees, rounded up; 0 before the first buy."""
+        return average_price_micros(self.cost, self.bought)
+
+    def plus(self, fill: Fill) -> "Leg":
+        """This leg after one more fill."""
+        if fill.side is Side.BUY:
+            return Leg(self.bought + fill.shares, self.cost + fill.dollars, self.sold, self.proceeds, self.fees + fill.fee)
+        return Leg(self.bought, self.cost, self.sold + fill.shares, self.proceeds + fill.dollars, self.fees + fill.fee)
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Both legs of a market."""
+
+    yes: Leg = Leg()
+    no: Leg = Leg()
+
+    def leg(self, outcome: Outcome) -> Leg:
+        """The outcome's leg."""
+        return self.no if outcome else self.yes
+
+    def plus(self, fill: Fill) -> "Position":
+        """This position after one more fill; the order of fills does not matter."""
+        if fill.outcome:
+            return Position(self.yes, self.no.plus(fill))
+        return Position(self.yes.plus(fill), self.no)
+
+    @property
+    def imbalance(self) -> Micros:
+        """Shares of YES beyond those of NO; negative when NO is heavy."""
+        return self.yes.shares - self.no.shares
+
+    @property
+    def heavy(self) -> Outcome:
+        """The outcome of which more is held (YES when level)."""
+        return Outcome.YES if self.imbalance >= 0 else Outcome.NO
+
+    @property
+    def pairs(self) -> Micros:
+        """Complete pairs held, in millionths."""
+        return min(self.yes.shares, self.no.shares)
+
+    @property
+    def fees(self) -> Micros:
+        """All fees paid."""
+        return self.yes.fees + self.no.fees
+
+    @property
+    def spent(self) -> Micros:
+        """Dollars that left the wallet less those that came back, fees included."""
+        return self.yes.cost + self.no.cost - self.yes.proceeds - self.no.proceeds + self.fees
+
+    @property
+    def locked_profit(self) -> Micros:
+        """Dollars this position gains in the worst outcome.
+
+        The payout of its pairs less all that was spent. Negative while a leg is naked.
+        """
+        return self.pairs - self.spent
+
+    @property
+    def pair_cost_micros(self) -> Micros:
+        """Average micro-dollars a pair cost so far, without fees; 0 while a side is empty."""
+        if not (self.yes.bought and self.no.bought):
+            return 0
+        return self.yes.average_cost_micros + self.no.average_cost_micros
+
+    def payout(self, micros_per_share: tuple[Micros, Micros]) -> Micros:
+        """Dollars paid at resolution, for a payout per share of YES and NO."""
+        return (self.yes.shares * micros_per_share[0] + self.no.shares * micros_per_share[1]) // MICRO
+
+
+EMPTY = Position()
+
+
+def position_of(fills: Iterable[Fill]) -> Position:
+    """The position that these fills add up to."""
+    position = EMPTY
+    for fill in fills:
+        position = position.plus(fill)
+    return position

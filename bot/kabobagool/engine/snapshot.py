@@ -1,0 +1,72 @@
+"""RuntimeSnapshot: everything about one market that a person may ask for, as plain data.
+
+The engine makes one on demand; `/status`, the live line of the demo and the report are this, so that no two of them can disagree.
+Dollars and shares are written as decimal text, because JSON numbers are floats to most readers.
+"""
+
+import msgspec
+
+from kabobagool.domain.money import format_micros, format_price
+from kabobagool.domain.position import Position
+
+
+class PositionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A position in text: shares and dollars with up to six decimals."""
+
+    shares_yes: str
+    shares_no: str
+    average_yes: str
+    average_no: str
+    pairs: str
+    imbalance: str
+    spent: str
+    fees: str
+    locked_profit: str
+
+
+class RuntimeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One market at one moment. Times are venue milliseconds, ages seconds; `ask_*` are None while a book is not valid."""
+
+    market: str
+    condition_id: str
+    question: str
+    mode: str
+    state: str
+    reasons: tuple[str, ...]
+    at_ms: int
+    ask_yes: str | None
+    ask_no: str | None
+    pair_cost: str | None
+    feed_age_s: float | None
+    connected: bool
+    position: PositionSnapshot
+    unsettled_orders: int
+    frozen_orders: tuple[str, ...]
+    last_fill_ms: int | None
+    ticks: int
+    decisions: int
+    edges_seen: int
+    edges_acted_on: int
+    edges_rejected: dict[str, int]
+    orders: dict[str, int]
+    cooldown_s: float
+
+
+def position_snapshot(position: Position) -> PositionSnapshot:
+    """Write a position as text."""
+    return PositionSnapshot(
+        shares_yes=format_micros(position.yes.shares),
+        shares_no=format_micros(position.no.shares),
+        average_yes=format_micros(position.yes.average_cost_micros),
+        average_no=format_micros(position.no.average_cost_micros),
+        pairs=format_micros(position.pairs),
+        imbalance=format_micros(position.imbalance),
+        spent=format_micros(position.spent),
+        fees=format_micros(position.fees),
+        locked_profit=format_micros(position.locked_profit),
+    )
+
+
+def price_text(price: int, *, valid: bool) -> str | None:
+    """A best price as text, None while its book is not valid."""
+    return format_price(price) if valid else None

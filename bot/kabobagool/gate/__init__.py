@@ -1,0 +1,1 @@
+"""The order gate: the one question asked before an order leaves, and what answers it (see `interface.py`)."""

@@ -1,0 +1,71 @@
+"""The order gate: one question asked before any order leaves.
+
+Every bot of a wallet shares one signer, so they share one rate, one exposure and one set of halts. This module is the question
+(`acquire`) and its answers; `memory.py` answers it inside one process. The engine asks; nothing else may send an order.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import Protocol
+
+import msgspec
+
+from kabobagool.domain.money import Micros
+
+
+class Priority(IntEnum):
+    """Lower is served first. New pairs never touch what is held back for hedges and unwinds."""
+
+    UNWIND = 0
+    HEDGE = 1
+    NEW_PAIR = 2
+
+
+class Refusal(StrEnum):
+    """Why the gate said no; also the metric label."""
+
+    WAIT_TOO_LONG = "wait_too_long"
+    HALTED = "halted"
+    VENUE_PAUSED = "venue_paused"
+    LEASE_LOST = "lease_lost"
+    EXPOSURE = "exposure"
+    UNAVAILABLE = "gate_unavailable"
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """The orders may leave after `wait_s` seconds; their slots are already taken."""
+
+    wait_s: float
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Nothing was consumed. `retry_after_s` is the soonest moment at which asking again can help."""
+
+    reason: Refusal
+    retry_after_s: float
+
+
+Answer = Granted | Refused
+
+
+class OrderGate(Protocol):
+    """One wallet's budget, halts and pauses."""
+
+    async def acquire(self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float) -> Answer:
+        """Ask for `cost` orders of `notional` dollars together to leave: all of them or none. Never sleeps."""
+        ...
+
+    async def pause(self, *, seconds: float, reason: str) -> None:
+        """The venue asked for silence (429, 425, 503): nobody is granted anything before it is over."""
+        ...
+
+    async def halt(self, *, scope: str, who: str, why: str) -> None:
+        """Stop the next order of a market (`scope` its condition id) or of all (`scope` "wallet"), until `resume`."""
+        ...
+
+    async def resume(self, *, scope: str) -> None:
+        """Lift a halt."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
