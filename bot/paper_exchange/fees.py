@@ -13,6 +13,6 @@ def taker_fee(*, shares: int, price: int, rate_micros: int, exponent: int) -> in
     """Return the fee in micro-dollars for `shares` micro-shares at `price`, rounded up to five decimals of a dollar."""
     if rate_micros == 0 or shares == 0:
         return 0
-    numerator = shares * rate_micros * (price * (PRICE_ONE - price)) ** exponent
-    denominator = MICRO * PRICE_ONE ** (2 * exponent) * FEE_STEP_MICROS
+    numerator: int = shares * rate_micros * (price * (PRICE_ONE - price)) ** exponent
+    denominator: int = MICRO * PRICE_ONE ** (2 * exponent) * FEE_STEP_MICROS
     return -(-numerator // denominator) * FEE_STEP_MICROS

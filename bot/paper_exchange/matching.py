@@ -22,6 +22,23 @@ class OutcomeView:
     taken_bids: dict[int, int] = field(default_factory=dict)
     taken_asks: dict[int, int] = field(default_factory=dict)
 
+    def replaced_by(self, current: Snapshot, following: Snapshot | None) -> "OutcomeView":
+        """Return the view after the next snapshot: what we took comes back, except at levels it repeats to the millionth.
+
+        An unchanged size is most likely the very orders we took, and a book must not sell the same shares twice.
+        """
+        view = OutcomeView(current, following)
+        if self.current is not None and (self.taken_bids or self.taken_asks):
+            view.taken_bids = _still_taken(self.taken_bids, self.current.bids, current.bids)
+            view.taken_asks = _still_taken(self.taken_asks, self.current.asks, current.asks)
+        return view
+
+
+def _still_taken(taken: dict[int, int], before: Iterable[Level], now: Iterable[Level]) -> dict[int, int]:
+    """Keep what we took from levels that both snapshots show with the same size."""
+    unchanged = set(before) & set(now)
+    return {level.price: taken[level.price] for level in unchanged if level.price in taken}
+
 
 @dataclass(frozen=True, slots=True)
 class Depth:

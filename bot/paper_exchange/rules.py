@@ -114,7 +114,8 @@ def notional_is_at_least_a_dollar(situation: Situation) -> str | None:
     """A marketable BUY spends a dollar or more."""
     if not situation.buying or situation.dollars >= MICRO:
         return None
-    return f"invalid amount for a marketable BUY order (${situation.dollars // MICRO}.{situation.dollars % MICRO // _TWO_DECIMALS:02d}), min size: $1"
+    dollars, rest = divmod(situation.dollars, MICRO)
+    return f"invalid amount for a marketable BUY order (${dollars}.{rest // _TWO_DECIMALS:02d}), min size: $1"
 
 
 def size_is_at_least_the_minimum(situation: Situation) -> str | None:

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     DEGRADED = "degraded"
     STOPPING = "stopping"
     GATE_REFUSED = "gate_refused"
+    VIEW_MOVED = "view_moved"
     JOURNAL_FAILED = "journal_failed"
 
 

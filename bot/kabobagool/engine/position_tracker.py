@@ -1,8 +1,8 @@
 """What this market's orders brought in, order by order, until each is settled.
 
-A reply says what an order traded, but only settlement makes it true: a trade may still fail. So the position is never edited; it is added up
-from one entry an order, and an entry is replaced by what the venue's trade rows say, or removed when its trades failed. The engine books here,
-`execution/settlement.py` corrects here.
+A reply says what an order traded, but only settlement makes it true: a trade may still fail. So the position is never edited; it is added
+up from one entry an order, and an entry is replaced by what the venue's trade rows say, or removed when its trades failed. The engine
+books here, `execution/settlement.py` corrects here.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
 """KabobagoolStrategy: when to ask the rule, and the honest count of what it answered.
 
-The feed calls `on_view` after every whole frame, synchronously. Nearly always the two asks sum to a dollar or more, and one addition and one
-comparison end the matter. Otherwise the pure rule in `domain/decision.py` is asked and its answer counted once; an intent wakes the engine,
-which asks again (`propose`) at the moment it can really act, because only the view at that moment counts.
+The feed calls `on_view` after every whole frame, synchronously. Nearly always the two asks sum to a dollar or more, and one addition and
+one comparison end the matter. Otherwise the pure rule in `domain/decision.py` is asked and its answer counted once; an intent wakes the
+engine, which asks again (`propose`) at the moment it can really act, because only the view at that moment counts.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ ALWAYS: Final = 3 * PRICE_ONE
 class KabobagoolStrategy:
     """The rule, the current position and whether an edge is being acted on; no I/O.
 
-    `blocked` answers why the engine could not act now (a cooldown, a frozen market): edges seen meanwhile are counted under that reason, so that
-    every edge seen ends up either acted on or rejected, never lost.
+    `blocked` answers why the engine could not act now (a cooldown, a frozen market): edges seen meanwhile are counted under that reason,
+    so that every edge seen ends up either acted on or rejected, never lost.
     """
 
     __slots__ = ("_ask_below", "_clock", "_wake", "blocked", "decisions", "naked", "pending", "policy", "position", "ticks", "truth")

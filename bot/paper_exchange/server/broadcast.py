@@ -82,7 +82,7 @@ class Broadcaster:
         messages = update_messages(update, market, lambda snapshot: print_book(self._venue, market, snapshot))
         self._send(listeners, messages, market)
         if custom := [listener for listener in listeners if listener.custom_features]:
-            self._send(custom, best_bid_ask_messages(update, market), market)
+            self._send(custom, best_bid_ask_messages(update, market), market, audience="custom")
 
     def _trade_changed(self, event: TradeChanged) -> None:
         trade, venue = event.trade, self._venue
@@ -101,11 +101,10 @@ class Broadcaster:
 
     def _market_resolved(self, event: MarketResolved) -> None:
         market = self._venue.market(event.condition_id)
-        self._venue.resolved.add(market.condition_id)
         listeners = [
             socket for socket in self._venue.market_sockets.listening(market.tokens) if socket.custom_features
         ]
-        self._send(listeners, [resolved_message(event, market)], market)
+        self._send(listeners, [resolved_message(event, market)], market, audience="custom")
 
     def _to_market(self, market: PaperMarket, messages: list[Message]) -> None:
         self._send(self._venue.market_sockets.listening(market.tokens), messages, market)
@@ -117,9 +116,11 @@ class Broadcaster:
             if wanted and wallet in self._venue.wallets.all_of(socket.wallets_of):
                 socket.offer(frame)
 
-    def _send(self, listeners: list[Subscriber], messages: list[Message], market: PaperMarket) -> None:
+    def _send(
+        self, listeners: list[Subscriber], messages: list[Message], market: PaperMarket, *, audience: str = "everybody"
+    ) -> None:
         if not listeners:
             return
-        for frame in self._faults.frames(messages, market):
+        for frame in self._faults.frames(messages, market, audience=audience):
             for listener in listeners:
                 listener.offer(frame)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from paper_exchange.faults import FaultKind
 from paper_exchange.server.broadcast import encode, print_book
 from paper_exchange.server.faulting import FaultGate
 from paper_exchange.server.market_messages import book_message
@@ -63,7 +64,7 @@ async def _write(socket: web.WebSocketResponse, subscriber: Subscriber, request:
     with contextlib.suppress(ConnectionError):
         while (frame := await subscriber.next_frame()) is not None:
             await socket.send_str(frame)
-        if not subscriber.overflowed:
+        if not subscriber.severed:
             await socket.close(code=WSCloseCode.GOING_AWAY)
     if request.transport is not None:
         request.transport.abort()
@@ -104,7 +105,7 @@ def _offer_first_books(venue: Venue, subscriber: Subscriber, tokens: list[str]) 
     gate, books = FaultGate(venue), []
     for token in tokens:
         market = venue.exchange.market(token)
-        if market is None or venue.is_resolved(market) or gate.active("missing_first_snapshot", token=token, slug=market.slug):
+        if market is None or venue.is_resolved(market) or gate.active(FaultKind.MISSING_FIRST_SNAPSHOT, token=token, slug=market.slug):
             continue
         snapshot = venue.exchange.book(token, venue.now_ms())
         if snapshot is not None:

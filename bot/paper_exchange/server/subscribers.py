@@ -20,16 +20,15 @@ class Subscriber:
     wallets_of: str = ""
     api_key: str = ""
     all_markets: bool = False
-    overflowed: bool = False
+    severed: bool = False
     _frames: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
 
     def offer(self, frame: str) -> None:
         """Queue a frame; a subscriber whose queue is full is closed instead."""
-        if self.overflowed:
+        if self.severed:
             return
         if self._frames.qsize() >= self.limit:
-            self.overflowed = True
-            self.close()
+            self.cut()
             return
         self._frames.put_nowait(frame)
 
@@ -37,10 +36,15 @@ class Subscriber:
         """Ask the writer to end after what is queued."""
         self._frames.put_nowait(None)
 
+    def cut(self) -> None:
+        """Drop the connection without a farewell and without what is queued."""
+        self.severed = True
+        self.close()
+
     async def next_frame(self) -> str | None:
-        """The next frame to send, None when the socket should be closed (at once if it overflowed)."""
+        """The next frame to send, None when the socket should be closed (at once if it was cut)."""
         frame = await self._frames.get()
-        return None if self.overflowed else frame
+        return None if self.severed else frame
 
 
 @dataclass(slots=True)

@@ -3,11 +3,11 @@
 Handlers are given a `Venue` and nothing else; the driver keeps it in step with the core's events.
 """
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
 from paper_exchange.exchange import Exchange
+from paper_exchange.ledger import UNLIMITED
 from paper_exchange.server.clock import VenueClock
 from paper_exchange.server.credentials import ApiKey, ApiKeys
 from paper_exchange.server.errors import not_found
@@ -18,7 +18,6 @@ from paper_exchange.server.subscribers import DEFAULT_QUEUE_FRAMES, Subscribers
 from paper_exchange.types import BookOrigin, PaperMarket, Snapshot, Trade
 
 NO_BOOK = "No orderbook exists for the requested token id"
-UNLIMITED = 2**256 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,10 @@ class Venue:
     user_sockets: Subscribers = field(default_factory=Subscribers)
     counters: Counter[str] = field(default_factory=Counter)
     last_trades: dict[str, Trade] = field(default_factory=dict)
-    resolved: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
     order_owner: dict[str, ApiKey] = field(default_factory=dict)
     funded: set[str] = field(default_factory=set)
-    advanced: asyncio.Event = field(default_factory=asyncio.Event)
+    stale_books: dict[str, Snapshot] = field(default_factory=dict)
 
     @classmethod
     def opened(cls, exchange: Exchange, clock: VenueClock, settings: VenueSettings) -> "Venue":
@@ -85,11 +83,16 @@ class Venue:
 
     def accepts_orders(self, market: PaperMarket) -> bool:
         """Whether orders are taken now."""
-        return market.condition_id not in self.closed and self.exchange.accepting(market.condition_id, self.now_ms())
+        return self.exchange.accepting(market.condition_id, self.now_ms())
 
     def is_resolved(self, market: PaperMarket) -> bool:
         """Whether the market paid out or was closed by hand."""
-        return market.condition_id in self.resolved or market.condition_id in self.closed
+        return market.condition_id in self.closed or self.exchange.resolved(market.condition_id)
+
+    def close(self, market: PaperMarket) -> None:
+        """Take the market out of trading before its time: no orders, no book, closed in every listing."""
+        self.closed.add(market.condition_id)
+        self.exchange.close(market.condition_id)
 
     def books(self, market: PaperMarket) -> tuple[Snapshot | None, Snapshot | None]:
         """Both visible books, None while there is no snapshot yet."""
@@ -105,7 +108,8 @@ class Venue:
         """Give a wallet its starting balance and allowance, once."""
         if wallet not in self.funded:
             self.funded.add(wallet)
-            self.exchange.deposit(wallet, self.settings.balance_micros)
+            if self.settings.balance_micros:
+                self.exchange.deposit(wallet, self.settings.balance_micros)
             self.exchange.set_allowance(wallet, UNLIMITED)
 
     def owner_key(self, order_hash: str) -> str:

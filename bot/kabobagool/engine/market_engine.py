@@ -1,0 +1,272 @@
+"""MarketEngine: the task that trades one market.
+
+The feed wakes it through a price buffer when there is something to decide. One decision is in flight at a time: a lock covers everything
+from asking the rule to the last reply. What an order's outcome means is booked in `position_tracker.py`, what trouble it brings is
+applied from `troubles.py`; orders with unknown ends freeze the market until `unknown_orders.py` has found out.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+
+from kabobagool.clock import Clock
+from kabobagool.domain.book import PairView
+from kabobagool.domain.decision import REJECT
+from kabobagool.domain.edge import Reason
+from kabobagool.domain.intent import Intent, OrderPlan, Purpose, Reject
+from kabobagool.domain.market import Market
+from kabobagool.domain.outcome import Filled, OrderOutcome
+from kabobagool.domain.position import Fill
+from kabobagool.engine.cooldown import Cooldown
+from kabobagool.engine.observer import EngineObserver
+from kabobagool.engine.order_flow import NotSent, OrderFlow, Sent, outcome_name
+from kabobagool.engine.position_tracker import PositionTracker
+from kabobagool.engine.strategy import KabobagoolStrategy
+from kabobagool.engine.troubles import trouble_of
+from kabobagool.engine.unknown_orders import UnknownOrders
+from kabobagool.execution.client import SignedOrder
+from kabobagool.execution.orphan import is_orphan, resolve_orphan
+from kabobagool.feed.price_buffer import ConflatingPriceBuffer
+from kabobagool.gate.interface import Granted, OrderGate, Priority
+
+log = logging.getLogger(__name__)
+
+PRIORITIES = {
+    Purpose.PAIR: Priority.NEW_PAIR,
+    Purpose.LEG: Priority.NEW_PAIR,
+    Purpose.HEDGE: Priority.HEDGE,
+    Purpose.UNWIND: Priority.UNWIND,
+}
+MAX_WAIT_S = {Priority.NEW_PAIR: 1.0, Priority.HEDGE: 10.0, Priority.UNWIND: 10.0}
+"""A new pair that has to queue longer than this is stale by then; a naked leg waits its turn."""
+NAKED_LEG_POLL_S = 1.0
+
+
+class EngineState(StrEnum):
+    """What the engine is doing, in one word; also a metric label."""
+
+    WATCHING = "watching"
+    ORDERING = "ordering"
+    COOLDOWN = "cooldown"
+    FROZEN = "frozen"
+    ORPHAN = "orphan"
+    DEGRADED = "degraded"
+    RESOLVED = "resolved"
+    STOPPING = "stopping"
+
+
+class MarketEngine:
+    """Trades one market until cancelled. Everything it needs to touch the world is handed in."""
+
+    def __init__(
+        self,
+        *,
+        view: PairView,
+        strategy: KabobagoolStrategy,
+        buffer: ConflatingPriceBuffer,
+        tracker: PositionTracker,
+        flow: OrderFlow,
+        unknown: UnknownOrders,
+        gate: OrderGate,
+        cooldown: Cooldown,
+        clock: Clock,
+        observer: EngineObserver,
+    ) -> None:
+        self.view = view
+        self.strategy = strategy
+        self.tracker = tracker
+        self.unknown = unknown
+        self.cooldown = cooldown
+        self.outcomes: Counter[str] = Counter()
+        self.degraded: list[str] = []
+        self.stopping = False
+        self._naked_since_ms: int | None = None
+        self._buffer = buffer
+        self._flow = flow
+        self._gate = gate
+        self._clock = clock
+        self._observer = observer
+        self._lock = asyncio.Lock()
+        strategy.blocked = self.obstacle
+        unknown.resolved = self._on_resolved
+
+    @property
+    def market(self) -> Market:
+        """The market as the feed knows it now."""
+        return self.view.market
+
+    def state(self) -> EngineState:
+        """The engine's state in one word, the most serious first."""
+        if self.view.resolved:
+            return EngineState.RESOLVED
+        if self.degraded:
+            return EngineState.DEGRADED
+        if self.unknown.open:
+            return EngineState.FROZEN
+        if self._lock.locked():
+            return EngineState.ORDERING
+        if self.strategy.naked:
+            return EngineState.ORPHAN
+        if self.stopping:
+            return EngineState.STOPPING
+        return EngineState.COOLDOWN if self._cooling() else EngineState.WATCHING
+
+    def obstacle(self) -> Reason | None:
+        """Why no new pair may be opened now, whatever the books say."""
+        return Reason.ORDER_IN_FLIGHT if self._lock.locked() else self._standing_obstacle()
+
+    def degrade(self, reason: str) -> None:
+        """No order before a person looked: something about this wallet or this market is not what we believe."""
+        if reason not in self.degraded:
+            self.degraded.append(reason)
+            log.error("degraded: no order will be sent before this is resolved", extra={"reason": reason})
+
+    def booked(self) -> None:
+        """The tracker changed: take over the position, and notice a naked leg."""
+        position = self.tracker.position
+        naked = is_orphan(position, self.strategy.policy, self.market.min_order_shares)
+        if naked and self._naked_since_ms is None:
+            self._naked_since_ms = self._clock.now_ms()
+            log.warning("a leg is naked", extra={"imbalance_micros": position.imbalance})
+        elif not naked:
+            self._naked_since_ms = None
+        self.strategy.set_position(position, naked=naked)
+        self._observer.position(position, naked=naked)
+
+    async def run(self) -> None:
+        """Act on what the feed brings, until cancelled."""
+        while True:
+            view = await self._next_view()
+            async with self._lock:
+                if self._may_act_on_orphan():
+                    self.strategy.gave_up(Reason.ORPHAN_OPEN)
+                    await self._act(self._orphan_step, view)
+                else:
+                    await self._act(self._entry, view)
+
+    async def hedge_before_stop(self, *, timeout_s: float) -> bool:
+        """Open nothing new; give a naked leg up to `timeout_s` to be closed. Whether no leg is left naked."""
+        self.stopping = True
+        deadline = self._clock.monotonic() + timeout_s
+        while (self.strategy.naked or self._lock.locked()) and self._clock.monotonic() < deadline:
+            await self._clock.sleep(0.05)
+        return not self.strategy.naked
+
+    def on_outcome(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
+        """Book what an order brought and apply what its outcome asks for.
+
+        Called once a reply, and again when an unknown one is resolved.
+        """
+        name = outcome_name(outcome)
+        self.outcomes[name] += 1
+        log.info("order", extra={"order": order.order_hash, "outcome": name, "leg": plan.outcome.name, "side": plan.side.value})
+        self._apply(order, plan, outcome)
+
+    def _apply(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
+        self._observer.outcome(plan, outcome)
+        if isinstance(outcome, Filled):
+            fill = Fill(plan.outcome, plan.side, outcome.shares, outcome.dollars, outcome.fee)
+            self.tracker.book(order.order_hash, fill, now_ms=self._clock.now_ms())
+            self.cooldown.reset()
+            self.booked()
+            return
+        trouble = trouble_of(outcome)
+        if trouble.look_up:
+            self.unknown.add(order, plan, since_ms=self._clock.now_ms())
+        if trouble.fatal:
+            self.degrade(f"order refused: {getattr(outcome, 'text', '')}")
+        self.cooldown.fail(self._clock.monotonic(), at_least_s=trouble.stay_away_s)
+
+    def _on_resolved(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
+        """An order whose end was unknown was found: counted beside the replies, so that replies still add up to orders."""
+        self.outcomes[f"unknown_{outcome_name(outcome)}"] += 1
+        self._apply(order, plan, outcome)
+
+    async def _next_view(self) -> PairView:
+        """The next view worth a decision; with a leg naked also without one, because time alone changes what may be done."""
+        if not self.strategy.naked:
+            return await self._buffer.wait()
+        waiting = asyncio.ensure_future(self._buffer.wait())
+        ticking = asyncio.ensure_future(self._clock.sleep(NAKED_LEG_POLL_S))
+        try:
+            await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else self.view
+        finally:
+            waiting.cancel()
+            ticking.cancel()
+
+    def _may_act_on_orphan(self) -> bool:
+        return self.strategy.naked and not self.degraded and not self.unknown.open and not self._cooling()
+
+    async def _act(self, ask: Callable[[PairView], Intent | Reject], view: PairView) -> None:
+        """Ask, get leave, ask again, send. An edge that dies on the way is counted under what killed it."""
+        intent = ask(view)
+        if isinstance(intent, Reject):
+            self.strategy.gave_up(intent.reason)
+            return
+        refusal = await self._leave_of_the_gate(intent)
+        if refusal is None and ask(view) != intent:
+            refusal = Reason.VIEW_MOVED
+        if refusal is not None:
+            self.strategy.gave_up(refusal)
+            return
+        result = await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self.strategy.acted)
+        await self._after(result)
+
+    async def _leave_of_the_gate(self, intent: Intent) -> Reason | None:
+        priority = PRIORITIES[intent.purpose]
+        answer = await self._gate.acquire(
+            market=self.market.condition_id,
+            cost=len(intent.orders),
+            notional=sum(order.dollars for order in intent.orders),
+            priority=priority,
+            max_wait_s=MAX_WAIT_S[priority],
+        )
+        self._observer.gate(answer)
+        if isinstance(answer, Granted):
+            await self._clock.sleep(answer.wait_s)
+            return None
+        self.cooldown.fail(self._clock.monotonic(), at_least_s=min(answer.retry_after_s, 1.0))
+        return Reason.GATE_REFUSED
+
+    async def _after(self, result: Sent | NotSent) -> None:
+        if isinstance(result, NotSent):
+            self.strategy.gave_up(result.reason)
+            if result.reason is Reason.JOURNAL_FAILED:
+                self.degrade(result.text)
+            return
+        trouble = trouble_of(result.last)
+        if trouble.pause_s:
+            await self._gate.pause(seconds=trouble.pause_s, reason=outcome_name(result.last))
+
+    def _entry(self, view: PairView) -> Intent | Reject:
+        # The lock is ours while this is asked, so only what stands besides it counts.
+        obstacle = self._standing_obstacle()
+        return self.strategy.propose(view) if obstacle is None else REJECT[obstacle]
+
+    def _standing_obstacle(self) -> Reason | None:
+        if self.degraded:
+            return Reason.DEGRADED
+        if self.unknown.open:
+            return Reason.FROZEN
+        if self.strategy.naked:
+            return Reason.ORPHAN_OPEN
+        if self.stopping:
+            return Reason.STOPPING
+        return Reason.COOLDOWN if self._cooling() else None
+
+    def _orphan_step(self, view: PairView) -> Intent | Reject:
+        position = self.tracker.position
+        return resolve_orphan(
+            view,
+            position,
+            self.strategy.policy,
+            naked_since_ms=self._naked_since_ms or self._clock.now_ms(),
+            settled_shares=self.tracker.settled_shares(position.heavy),
+            now_ms=self._clock.now_ms(),
+        )
+
+    def _cooling(self) -> bool:
+        return self.cooldown.remaining(self._clock.monotonic()) > 0

@@ -1,0 +1,37 @@
+"""What the engine tells whoever listens: metrics in production, nothing in a test.
+
+A protocol here, so that the engine does not know Prometheus.
+"""
+
+from typing import Protocol
+
+from kabobagool.domain.intent import OrderPlan
+from kabobagool.domain.outcome import OrderOutcome
+from kabobagool.domain.position import Position
+from kabobagool.gate.interface import Answer
+
+
+class EngineObserver(Protocol):
+    """Called on the event loop; must not block and must not raise."""
+
+    def outcome(self, plan: OrderPlan, outcome: OrderOutcome) -> None:
+        """An order's outcome became known."""
+
+    def position(self, position: Position, *, naked: bool) -> None:
+        """The position changed."""
+
+    def gate(self, answer: Answer) -> None:
+        """The gate answered."""
+
+
+class Silent:
+    """Listens to nothing."""
+
+    def outcome(self, plan: OrderPlan, outcome: OrderOutcome) -> None:
+        """Ignore it."""
+
+    def position(self, position: Position, *, naked: bool) -> None:
+        """Ignore it."""
+
+    def gate(self, answer: Answer) -> None:
+        """Ignore it."""

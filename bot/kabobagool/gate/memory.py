@@ -1,0 +1,165 @@
+"""The order gate of one process: Hydra's markets share one, and tests use it wherever the shared one would do.
+
+It is a token bucket as GCRA reservation in whole microseconds: granting moves a "theoretical arrival time" forward, refusing moves nothing. Two
+lanes stand behind each other: everything passes the wallet's lane, new pairs must also pass a slower one, so that the difference is always left
+for hedges and unwinds.
+
+Called by the engine through `interface.OrderGate`; whoever knows the position tells it the exposure with `set_exposure`.
+"""
+
+from fractions import Fraction
+
+from kabobagool.clock import Clock
+from kabobagool.domain.money import Micros
+from kabobagool.gate.interface import Answer, Granted, Priority, Refusal, Refused
+
+MICROSECONDS = 1_000_000
+WALLET = "wallet"
+"""The scope of a halt that stops every market."""
+HALT_RECHECK_S = 1.0
+"""Nobody knows when a halt is lifted; asking once a second is often enough."""
+
+
+class Lane:
+    """One GCRA: `interval_us` between slots in the long run, up to `burst` slots at once after silence.
+
+    Slots taken in any window of w seconds are at most `max(burst, cost) + w / interval`: a request larger than the burst leaves as a whole, one
+    interval per missing slot later than its first slot could have.
+    """
+
+    __slots__ = ("_arrival_us", "_burst_us", "interval_us")
+
+    def __init__(self, *, interval_us: int, burst: int, tokens_at_start: int, now_us: int) -> None:
+        self.interval_us = interval_us
+        self._burst_us = burst * interval_us
+        self._arrival_us = now_us + (burst - tokens_at_start) * interval_us
+
+    def wait_us(self, cost: int, now_us: int) -> int:
+        """Microseconds until `cost` slots are there together. Takes nothing."""
+        return max(0, max(self._arrival_us, now_us) + cost * self.interval_us - self._burst_us - now_us)
+
+    def take(self, cost: int, now_us: int) -> None:
+        """Take `cost` slots, from the future when they are not there yet."""
+        self._arrival_us = max(self._arrival_us, now_us) + cost * self.interval_us
+
+    def drain(self, until_us: int) -> None:
+        """Hold no burst at `until_us`, only the one slot of that moment."""
+        self._arrival_us = max(self._arrival_us, until_us + self._burst_us - self.interval_us)
+
+
+class MemoryGate:
+    """`OrderGate` inside one process.
+
+    `interval_us` is microseconds per order in the long run (0: no limit), `burst` how many may leave together after silence, `reserve_fraction`
+    the part of the rate that new pairs never get, `tokens_at_start` the slots there are at once. `exposure_cap_micros` bounds the dollars at
+    stake over all markets, None does not. A request larger than the burst waits until all its slots are there, so that both legs of a pair leave
+    back to back. ValueError for settings that make no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        interval_us: int,
+        burst: int = 1,
+        reserve_fraction: Fraction = Fraction(0),
+        exposure_cap_micros: Micros | None = None,
+        tokens_at_start: int = 1,
+    ) -> None:
+        _check(interval_us, burst, reserve_fraction, tokens_at_start)
+        self._clock = clock
+        now_us = self._now_us()
+        pair_interval_us = -(-interval_us * reserve_fraction.denominator // _kept(reserve_fraction))
+        self._wallet_lane = Lane(interval_us=interval_us, burst=burst, tokens_at_start=tokens_at_start, now_us=now_us)
+        self._pair_lane = Lane(interval_us=pair_interval_us, burst=burst, tokens_at_start=tokens_at_start, now_us=now_us)
+        self._exposure_cap = exposure_cap_micros
+        self._exposure: dict[str, Micros] = {}
+        self._in_flight: dict[str, Micros] = {}
+        self._halts: dict[str, str] = {}
+        self._paused_until_us = now_us
+
+    @classmethod
+    def from_min_interval(cls, seconds: float, clock: Clock, *, exposure_cap_micros: Micros | None = None) -> "MemoryGate":
+        """One order every `seconds` in the long run with burst 1: what GLOBAL_ORDER_MIN_INTERVAL_S means. 0 does not limit.
+
+        A pair leaves with both legs together, one interval after its first leg alone could have, and the next order waits for both.
+        """
+        return cls(clock=clock, interval_us=round(seconds * MICROSECONDS), burst=1, exposure_cap_micros=exposure_cap_micros)
+
+    async def acquire(self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float) -> Answer:
+        """Ask for `cost` orders of `notional` dollars together to leave: all of them or none. Never sleeps. ValueError for a cost below 1."""
+        if cost < 1:
+            raise ValueError(f"cost={cost}: an order costs at least one slot")
+        now_us = self._now_us()
+        if refused := self._objection(market, notional, priority, now_us):
+            return refused
+        lanes = (self._wallet_lane, self._pair_lane) if priority is Priority.NEW_PAIR else (self._wallet_lane,)
+        wait_us = max(lane.wait_us(cost, now_us) for lane in lanes)
+        too_long_us = wait_us - round(max_wait_s * MICROSECONDS)
+        if too_long_us > 0:
+            return Refused(Refusal.WAIT_TOO_LONG, too_long_us / MICROSECONDS)
+        for lane in lanes:
+            lane.take(cost, now_us)
+        self._in_flight[market] = self._in_flight.get(market, 0) + notional
+        return Granted(wait_us / MICROSECONDS)
+
+    async def pause(self, *, seconds: float, reason: str) -> None:
+        """The venue asked for silence: nobody is granted anything before it is over, and then there is no burst. Pauses only get longer."""
+        until_us = self._now_us() + round(seconds * MICROSECONDS)
+        self._paused_until_us = max(self._paused_until_us, until_us)
+        self._wallet_lane.drain(until_us)
+        self._pair_lane.drain(until_us)
+
+    async def halt(self, *, scope: str, who: str, why: str) -> None:
+        """Stop the next order of a market (`scope` its condition id) or of all (`scope` "wallet"), until `resume`."""
+        self._halts[scope] = f"{who}: {why}"
+
+    async def resume(self, *, scope: str) -> None:
+        """Lift a halt."""
+        self._halts.pop(scope, None)
+
+    def halts(self) -> dict[str, str]:
+        """What is halted, by scope, with who did it and why."""
+        return dict(self._halts)
+
+    def set_exposure(self, market: str, dollars: Micros) -> None:
+        """The market now has this many dollars at stake; replaces what its granted orders were counted with.
+
+        Without it every granted dollar counts as spent for ever: forgetting to call it refuses new pairs, it never allows too many.
+        """
+        self._in_flight.pop(market, None)
+        self._exposure[market] = dollars
+
+    def exposure(self) -> Micros:
+        """Dollars at stake over all markets, with those of granted orders whose end is not known yet."""
+        return sum(self._exposure.values()) + sum(self._in_flight.values())
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _objection(self, market: str, notional: Micros, priority: Priority, now_us: int) -> Refused | None:
+        if WALLET in self._halts or market in self._halts:
+            return Refused(Refusal.HALTED, HALT_RECHECK_S)
+        if now_us < self._paused_until_us:
+            return Refused(Refusal.VENUE_PAUSED, (self._paused_until_us - now_us) / MICROSECONDS)
+        if priority is Priority.NEW_PAIR and self._exposure_cap is not None and self.exposure() + notional > self._exposure_cap:
+            return Refused(Refusal.EXPOSURE, HALT_RECHECK_S)
+        return None
+
+    def _now_us(self) -> int:
+        return round(self._clock.monotonic() * MICROSECONDS)
+
+
+def _kept(reserve: Fraction) -> int:
+    return reserve.denominator - reserve.numerator
+
+
+def _check(interval_us: int, burst: int, reserve: Fraction, tokens_at_start: int) -> None:
+    if interval_us < 0:
+        raise ValueError(f"interval_us={interval_us}: the time between orders cannot be negative")
+    if burst < 1:
+        raise ValueError(f"burst={burst}: at least one order must be able to leave")
+    if not 0 <= reserve < 1:
+        raise ValueError(f"reserve_fraction={reserve}: new pairs need a part of the rate, so it is at least 0 and below 1")
+    if not 0 <= tokens_at_start <= burst:
+        raise ValueError(f"tokens_at_start={tokens_at_start}: between 0 and the burst of {burst}")

@@ -1,0 +1,165 @@
+"""What a Gamma listing may be asked: filters, order, limit and cursor, with Gamma's way of ignoring what it does not know.
+
+Pure functions over market views; `gamma.py` calls them.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Protocol
+
+from paper_exchange.server.errors import VenueError
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+MAX_IDS = 100
+SORT_FIELDS = ("volume24hr", "volumeNum", "liquidityNum", "volume", "liquidity", "endDate", "startDate", "id", "slug", "question")
+View = dict[str, Any]
+
+
+class Parameters(Protocol):
+    """The part of a multi-valued query string which is needed here."""
+
+    def get(self, key: str, default: str) -> str:
+        """The first value."""
+        ...
+
+    def getall(self, key: str, default: list[str]) -> list[str]:
+        """All values."""
+        ...
+
+    def __contains__(self, key: object) -> bool: ...
+
+
+def _unprocessable(name: str, value: str) -> VenueError:
+    return VenueError(422, f"invalid value for {name}: {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One listing request."""
+
+    parameters: Parameters
+
+    @classmethod
+    def parsed(cls, parameters: Parameters) -> "Query":
+        """The query, once its order and limit make sense. VenueError 422 otherwise."""
+        query = cls(parameters)
+        query.integer("limit", DEFAULT_LIMIT)
+        if (field := parameters.get("order", "")) and any(name not in SORT_FIELDS for name in field.split(",")):
+            raise VenueError(422, f"order fields are not valid: {field}")
+        return query
+
+    def integer(self, name: str, default: int) -> int:
+        """A non-negative whole number. VenueError 422 otherwise."""
+        value = self.parameters.get(name, "")
+        if value == "":
+            return default
+        if not (value.isascii() and value.isdigit()) or len(value) > len("999999999"):
+            raise _unprocessable(name, value)
+        return int(value)
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A boolean. VenueError 422 otherwise."""
+        value = self.parameters.get(name, "").lower()
+        if value not in ("", "true", "false", "1", "0"):
+            raise _unprocessable(name, value)
+        return default if value == "" else value in ("true", "1")
+
+    def values(self, name: str) -> set[str]:
+        """All values of a repeatable parameter; commas separate too. VenueError 422 beyond a hundred."""
+        found = {part for value in self.parameters.getall(name, []) for part in value.split(",") if part}
+        if len(found) > MAX_IDS:
+            raise VenueError(422, f"{name} accepts at most {MAX_IDS} values")
+        return found
+
+    def select(self, views: list[View]) -> list[View]:
+        """The views which pass every filter, sorted."""
+        filters = [*self._identity_filters(), *self._range_filters()]
+        if "closed" in self.parameters or not self._names_markets():
+            closed = self.flag("closed", False)
+            filters.append(lambda view: view["closed"] is closed)
+        found = [view for view in views if all(passes(view) for passes in filters)]
+        for field in reversed([name for name in self.parameters.get("order", "").split(",") if name]):
+            found.sort(key=_sort_key(field), reverse=not self.flag("ascending", False))
+        return found
+
+    def _names_markets(self) -> bool:
+        return False
+
+    def _identity_filters(self) -> list[Callable[[View], bool]]:
+        fields = {"slug": "slug", "id": "id", "condition_ids": "conditionId", "question_ids": "questionID", "version": "version"}
+        filters: list[Callable[[View], bool]] = []
+        for name, field in fields.items():
+            if wanted := self.values(name):
+                filters.append(lambda view, field=field, wanted=wanted: view.get(field) in wanted)
+        if tokens := self.values("clob_token_ids"):
+            filters.append(lambda view: bool(tokens.intersection(json.loads(view.get("clobTokenIds", "[]")))))
+        return filters
+
+    def _range_filters(self) -> list[Callable[[View], bool]]:
+        readers: dict[str, Callable[[str, str], Any]] = {"volume_num": _number, "liquidity_num": _number, "end_date": _date, "start_date": _date}
+        fields = {"volume_num": "volumeNum", "liquidity_num": "liquidityNum", "end_date": "endDate", "start_date": "startDate"}
+        filters: list[Callable[[View], bool]] = []
+        for name, read in readers.items():
+            field = fields[name]
+            if text := self.parameters.get(f"{name}_min", ""):
+                least = read(f"{name}_min", text)
+                filters.append(lambda view, field=field, read=read, least=least: read(field, str(view[field])) >= least)
+            if text := self.parameters.get(f"{name}_max", ""):
+                most = read(f"{name}_max", text)
+                filters.append(lambda view, field=field, read=read, most=most: read(field, str(view[field])) <= most)
+        return filters
+
+
+def _number(name: str, text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise _unprocessable(name, text) from None
+    if not number.is_finite():
+        raise _unprocessable(name, text)
+    return number
+
+
+def _date(name: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        raise _unprocessable(name, text) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _sort_key(field: str) -> Callable[[Mapping[str, Any]], Any]:
+    if field == "id":
+        return lambda view: int(view["id"])
+    return lambda view: view.get(field, "")
+
+
+def cursor_page(views: list[View], query: Query) -> tuple[list[View], str]:
+    """One page and the cursor of the next, empty on the last page. VenueError 422 for a cursor nobody gave out."""
+    limit = min(MAX_LIMIT, query.integer("limit", DEFAULT_LIMIT)) or DEFAULT_LIMIT
+    start = _decode_cursor(query.parameters.get("after_cursor", ""))
+    shown = views[start : start + limit]
+    end = start + len(shown)
+    return shown, _encode_cursor(end) if shown and end < len(views) else ""
+
+
+def _encode_cursor(position: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"after": position}).encode()).decode()
+
+
+def _decode_cursor(cursor: str) -> int:
+    if not cursor:
+        return 0
+    try:
+        position = json.loads(base64.urlsafe_b64decode(cursor))["after"]
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        raise VenueError(422, "invalid after_cursor") from None
+    if not isinstance(position, int) or position < 0:
+        raise VenueError(422, "invalid after_cursor")
+    return position
