@@ -1,7 +1,7 @@
 """The bot's configuration: read once from the environment, checked as a whole, never changed.
 
-`load_settings` is the only door. The command line calls it with the environment it was given; everything below receives the frozen `Settings`.
-The variables themselves are in `settings_fields.py`, what they must be together in `settings_checks.py`.
+`load_settings` is the only door. The command line calls it with the environment it was given; everything below receives the
+frozen `Settings`. The variables themselves are in `settings_fields.py`, what they must be together in `settings_checks.py`.
 """
 
 import re

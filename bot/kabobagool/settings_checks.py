@@ -1,7 +1,7 @@
 """What single variables cannot know of each other: the checks over all of them together.
 
-Called once by `settings.py`, when every variable by itself is fine. Each check looks at few variables and returns one problem or none, so that a
-trader reads all of what is wrong at once and not one line per restart.
+Called once by `settings.py`, when every variable by itself is fine. Each check looks at few variables and returns one problem or
+none, so that a trader reads all of what is wrong at once and not one line per restart.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,9 +24,7 @@ VENUE_DOMAIN = "polymarket.com"
 WALLET_KINDS = "1 Polymarket proxy (e-mail login), 2 Safe (browser wallet), 3 deposit wallet (accounts opened since May 2026)"
 
 
-class Checked(
-    ModeVariables, WalletVariables, MarketVariables, StrategyVariables, PacingVariables, VenueVariables, MemoryVariables
-):
+class Checked(ModeVariables, WalletVariables, MarketVariables, StrategyVariables, PacingVariables, VenueVariables, MemoryVariables):
     """The variables that are checked against each other."""
 
 

@@ -1,12 +1,13 @@
 """Every variable of the bot: type, range, default, unit and one line of explanation, each in this one place.
 
-`settings.py` joins these groups into `Settings`; `settings_reference.py` prints them as docs/configuration.md; `cli/options.py` makes command-line
-options of them. Dollars, shares and seconds are kept as written (Decimal) and handed out as whole numbers by the properties beside them.
+`settings.py` joins these groups into `Settings`; `settings_reference.py` prints them as docs/configuration.md; `cli/options.py`
+makes command-line options of them. Dollars, shares and seconds are kept as written (Decimal) and handed out as whole numbers by
+the properties beside them.
 """
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, SecretStr
 
@@ -29,9 +30,9 @@ from kabobagool.settings_types import (
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], UpperWord]
 
-SHARES = {"decimal_places": 4, "le": 1_000_000}
-DOLLARS = {"decimal_places": 6, "le": 1_000_000}
-SECONDS = {"decimal_places": 3, "le": 86_400}
+SHARES: dict[str, Any] = {"decimal_places": 4, "le": 1_000_000}
+DOLLARS: dict[str, Any] = {"decimal_places": 6, "le": 1_000_000}
+SECONDS: dict[str, Any] = {"decimal_places": 3, "le": 86_400}
 
 
 def _micros(amount: Decimal) -> Micros:
@@ -98,18 +99,14 @@ class StrategyVariables(BaseModel):
         lt=1,
         decimal_places=6,
     )
-    taker_fee_bps: int = variable(
-        1, "Flat safety margin on top of the market's own fee, of the dollars spent.", unit="bps", ge=0, le=1000
-    )
+    taker_fee_bps: int = variable(1, "Flat safety margin on top of the market's own fee, of the dollars spent.", unit="bps", ge=0, le=1000)
     batch_size: Exact = variable(
         Decimal(50), "The most shares one order buys; the venue's least order is 5.", unit="shares", ge=5, **SHARES
     )
     hedge_tolerance: Exact = variable(
         Decimal(100), "Difference between YES and NO shares above which only the lighter side is bought.", unit="shares", ge=0, **SHARES
     )
-    force_hedge_imbalance: Exact = variable(
-        Decimal(0), "When above 0, used in place of HEDGE_TOLERANCE.", unit="shares", ge=0, **SHARES
-    )
+    force_hedge_imbalance: Exact = variable(Decimal(0), "When above 0, used in place of HEDGE_TOLERANCE.", unit="shares", ge=0, **SHARES)
     entry_mode: Annotated[Literal["paired", "sequential"], LowerWord] = variable(
         "paired", "`paired`: both legs must be buyable now. `sequential`: the second leg may wait for a later price."
     )
@@ -171,9 +168,7 @@ class FreshnessVariables(BaseModel):
     """When prices are too old, too far apart or too late to act on."""
 
     max_leg_age_ms: int = variable(2000, "Oldest price of a leg that is still acted on.", unit="ms", ge=1, le=600_000)
-    max_leg_skew_ms: int = variable(
-        250, "Greatest distance in venue time between the prices of the two legs.", unit="ms", ge=0, le=600_000
-    )
+    max_leg_skew_ms: int = variable(250, "Greatest distance in venue time between the prices of the two legs.", unit="ms", ge=0, le=600_000)
     end_margin_s: Exact = variable(Decimal(60), "No new pair this shortly before the market ends.", unit="s", ge=0, decimal_places=3)
 
     @property
@@ -240,9 +235,7 @@ class HealthVariables(BaseModel):
 
     enable_health_server: Switch = variable(True, "Serve /health and /status.")
     enable_metrics: Switch = variable(True, "Serve /metrics on the same port.")
-    health_check_host: str = variable(
-        "127.0.0.1", "Address it listens on; the container images set 0.0.0.0.", unit="address", min_length=1
-    )
+    health_check_host: str = variable("127.0.0.1", "Address it listens on; the container images set 0.0.0.0.", unit="address", min_length=1)
     health_check_port: int = variable(8080, "Port it listens on; 0 takes any free one.", ge=0, le=65_535)
     health_price_staleness_threshold: Exact = variable(
         Decimal(60), "Age of the newest price at which /health turns 503.", unit="s", ge=1, **SECONDS

@@ -26,7 +26,9 @@ def reference_table() -> str:
     parts = [INTRODUCTION]
     for heading, group in GROUPS:
         rows = [_row(name, field) for name, field in group.model_fields.items()]
-        parts.append(f"## {heading}\n\n{group.__doc__}\n\n| Variable | Default | Range | What it does |\n|---|---|---|---|\n" + "\n".join(rows))
+        parts.append(
+            f"## {heading}\n\n{group.__doc__}\n\n| Variable | Default | Range | What it does |\n|---|---|---|---|\n" + "\n".join(rows)
+        )
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 

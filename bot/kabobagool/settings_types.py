@@ -1,7 +1,8 @@
 """How the text of one variable becomes a value, and what is said when it does not.
 
-The kinds of value that `settings_fields.py` declares: amounts that are never a float, switches that know six words, addresses, hosts. Each refuses
-with a sentence that ends in the fix, because that sentence is the whole of the documentation somebody reads while a deployment is failing.
+The kinds of value that `settings_fields.py` declares: amounts that are never a float, switches that know six words, addresses,
+hosts. Each refuses with a sentence that ends in the fix, because that sentence is the whole of the documentation somebody reads
+while a deployment is failing.
 """
 
 import re

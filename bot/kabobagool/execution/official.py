@@ -12,18 +12,18 @@ import httpx
 import msgspec
 from py_clob_client_v2.client import ClobClient
 from py_clob_client_v2.clob_types import ApiCreds, OrderType
-from py_clob_client_v2.config import get_contract_config
 from py_clob_client_v2.http_helpers import helpers
 from py_clob_client_v2.order_utils.exchange_order_builder_v2 import ExchangeOrderBuilderV2
 from py_clob_client_v2.order_utils.model.order_data_v2 import OrderDataV2, SignedOrderV2
 from py_clob_client_v2.order_utils.model.side import Side as OfficialSide
 from py_clob_client_v2.order_utils.model.signature_type_v2 import SignatureTypeV2
+from py_clob_client_v2.signer import Signer
 
 from kabobagool.clock import Clock
 from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.market import Market, Side
 from kabobagool.execution.wallet import Wallet
-from kabobagool.venue.signing import ApiCredentials
+from kabobagool.venue.signing import ApiCredentials, OrderFields, exchange_of, order_hash
 
 SALT_BOUND = 2**53
 """The venue reads the salt as a JSON number: beyond 53 bits it would not be the one that was signed."""
@@ -80,21 +80,18 @@ class OrderSigner:
     """Builds and signs orders in whole micros with the official builder; no number passes through a float."""
 
     def __init__(self, *, wallet: Wallet, clock: Clock, rng: random.Random) -> None:
-        from py_clob_client_v2.signer import Signer
-
         self._wallet = wallet
         self._clock = clock
         self._signer = Signer(wallet.private_key, wallet.chain_id)
         self.address: str = self._signer.address()
         self.maker = wallet.funder or self.address
-        contracts = get_contract_config(wallet.chain_id)
-        self._builders = {
-            neg_risk: ExchangeOrderBuilderV2(address, wallet.chain_id, self._signer, lambda: str(rng.randrange(1, SALT_BOUND)))
-            for neg_risk, address in ((False, contracts.exchange_v2), (True, contracts.neg_risk_exchange_v2))
-        }
+        self._builders = {neg_risk: self._builder(exchange_of(neg_risk=neg_risk), rng) for neg_risk in (False, True)}
 
-    def sign(self, plan: OrderPlan, market: Market) -> SignedOrderV2:
-        """Sign a plan: a BUY gives dollars for shares, a SELL shares for dollars."""
+    def _builder(self, exchange: str, rng: random.Random) -> ExchangeOrderBuilderV2:
+        return ExchangeOrderBuilderV2(exchange, self._wallet.chain_id, self._signer, lambda: str(rng.randrange(1, SALT_BOUND)))
+
+    def sign(self, plan: OrderPlan, market: Market) -> tuple[SignedOrderV2, str]:
+        """Sign a plan and say its hash: a BUY gives dollars for shares, a SELL shares for dollars."""
         buying = plan.side is Side.BUY
         given, wanted = (plan.dollars, plan.shares) if buying else (plan.shares, plan.dollars)
         signature_type = SignatureTypeV2(self._wallet.signature_type)
@@ -108,7 +105,24 @@ class OrderSigner:
             signatureType=signature_type,
             timestamp=str(self._clock.now_ms()),
         )
-        return self._builders[market.neg_risk].build_signed_order(order)
+        signed = self._builders[market.neg_risk].build_signed_order(order)
+        return signed, order_hash(_fields(signed), chain_id=self._wallet.chain_id, exchange=exchange_of(neg_risk=market.neg_risk))
+
+
+def _fields(order: SignedOrderV2) -> OrderFields:
+    return OrderFields(
+        salt=int(order.salt),
+        maker=order.maker,
+        signer=order.signer,
+        token_id=int(order.tokenId),
+        maker_amount=int(order.makerAmount),
+        taker_amount=int(order.takerAmount),
+        side=int(order.side),
+        signature_type=int(order.signatureType),
+        timestamp_ms=int(order.timestamp),
+        metadata=order.metadata,
+        builder=order.builder,
+    )
 
 
 def _body(response: httpx.Response) -> object:

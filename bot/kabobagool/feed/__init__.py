@@ -1,7 +1,8 @@
 """The market feed: from the venue's socket to a view of both books that a decision may believe.
 
-`market_feed.py` keeps the connection, `apply.py` turns whole frames into book changes, `freshness.py` doubts them when they grow old, and
-`price_buffer.py` hands the latest view to whoever decides. The engine consumes it; nothing here knows what a strategy is.
+`market_feed.py` keeps the connection, `apply.py` turns whole frames into book changes, `freshness.py` doubts them when they
+grow old, and `price_buffer.py` hands the latest view to whoever decides. The engine consumes it; nothing here knows what a
+strategy is.
 """
 
 from kabobagool.feed.apply import Applied, FrameApplier, Verdict

@@ -1,8 +1,8 @@
 """One whole frame becomes one change of the view, or a reason to distrust it.
 
-Pure: decoded events and a receipt time in, a changed `PairView` and an `Applied` out. `market_feed.py` calls it for every frame and every REST
-snapshot. Three promises: nobody sees half a frame; a book never moves back in time; a book that may have missed something reads 1.0 until it
-is snapshotted again.
+Pure: decoded events and a receipt time in, a changed `PairView` and an `Applied` out. `market_feed.py` calls it for every
+frame and every REST snapshot. Three promises: nobody sees half a frame; a book never moves back in time; a book that may have
+missed something reads 1.0 until it is snapshotted again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,15 +35,29 @@ class BookSnapshotLike(Protocol):
     """A whole book of one token as REST or the socket gives it: prices in 1/10,000 dollar, sizes in micro-shares."""
 
     @property
-    def asset_id(self) -> str: ...
+    def asset_id(self) -> str:
+        """Token id."""
+        ...
+
     @property
-    def timestamp_ms(self) -> int: ...
+    def timestamp_ms(self) -> int:
+        """Venue time of the snapshot."""
+        ...
+
     @property
-    def bids(self) -> Sequence[Level]: ...
+    def bids(self) -> Sequence[Level]:
+        """Levels in any order."""
+        ...
+
     @property
-    def asks(self) -> Sequence[Level]: ...
+    def asks(self) -> Sequence[Level]:
+        """Levels in any order."""
+        ...
+
     @property
-    def tick_size(self) -> Price | None: ...
+    def tick_size(self) -> Price | None:
+        """None when the source did not say."""
+        ...
 
 
 class Verdict(Enum):
@@ -276,7 +290,7 @@ class FrameApplier:
         self._changed = True
 
     def _verify(self, received_ms: int) -> None:
-        """After a frame: are our best prices the announced ones, and do YES and NO still mirror each other?"""
+        """After a frame: our best prices are the announced ones and YES mirrors NO, or somebody must know."""
         for track in self.tracks:
             announced = track.announced
             if announced is not None:

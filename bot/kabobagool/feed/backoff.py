@@ -1,7 +1,7 @@
 """How long to wait before the next connection: jittered, doubling, and forgiving only after proof.
 
-A venue that accepts and closes at once would otherwise be dialled in a tight loop by every bot of a fleet. `market_feed.py` asks; pure, so the
-promise is tested without a socket.
+A venue that accepts and closes at once would otherwise be dialled in a tight loop by every bot of a fleet. `market_feed.py`
+asks; pure, so the promise is tested without a socket.
 """
 
 import random

@@ -20,8 +20,9 @@ def _reconnects() -> dict[ReconnectReason, int]:
 class FeedCounters:
     """Counts since the process began. Several feeds may share one.
 
-    `ticks` are published views, `conflated` those replaced before anybody looked. `mirror_mismatch` and `best_mismatch` count frames after which
-    the books contradicted each other or the venue's own best prices. `superseded` deltas were already part of a newer snapshot.
+    `ticks` are published views, `conflated` those replaced before anybody looked. `mirror_mismatch` and `best_mismatch` count
+    frames after which the books contradicted each other or the venue's own best prices. `superseded` deltas were already part
+    of a newer snapshot.
     """
 
     frames: int = 0

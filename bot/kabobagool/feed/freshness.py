@@ -1,8 +1,8 @@
 """When to stop believing a book that nobody has contradicted.
 
-A socket can stay open, answer every PING and deliver nothing for hours, for one token or for all. So only events that name a token count as
-its life. `market_feed.py` shows this module the state of both tokens a few times a second and does what it says: nothing, read these
-books over REST, or leave the connection. Pure: time comes in as milliseconds.
+A socket can stay open, answer every PING and deliver nothing for hours, for one token or for all. So only events that name a
+token count as its life. `market_feed.py` shows this module the state of both tokens a few times a second and does what it
+says: nothing, read these books over REST, or leave the connection. Pure: time comes in as milliseconds.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,15 +1,16 @@
 """Keeps one market's view true: connect, subscribe, apply, doubt, and start over.
 
-One `MarketFeed` is one socket and one view. The engine hands in `on_view` (usually `ConflatingPriceBuffer.publish`) and runs `run()` as a task
-that ends only by cancellation or by a defect, never quietly: whatever ends a connection, both books read 1.0 before anything else happens.
+One `MarketFeed` is one socket and one view. The engine hands in `on_view` (usually `ConflatingPriceBuffer.publish`) and runs
+`run()` as a task that ends only by cancellation or by a defect, never quietly: whatever ends a connection, both books read
+1.0 before anything else happens.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -44,8 +45,8 @@ def subscribe_frame(tokens: Sequence[str]) -> str:
 class MarketFeed:
     """The view of one market and the connection that keeps it.
 
-    `fetch_books` reads books of the given tokens over REST; it may raise anything and may hang. `on_view` is called on the event loop after every
-    whole frame that changed something and must return at once; what it raises ends `run`.
+    `fetch_books` reads books of the given tokens over REST; it may raise anything and may hang. `on_view` is called on the
+    event loop after every whole frame that changed something and must return at once; what it raises ends `run`.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class MarketFeed:
         return self._view
 
     async def run(self) -> None:
-        """Connect again and again until cancelled. ValueError of the URL or a defect in `on_view` is raised."""
+        """Connect again and again until cancelled. A malformed URL or proxy and a defect in `on_view` are raised."""
         await self._clock.sleep(self._rng.uniform(0.0, self._settings.start_jitter_s))
         while True:
             reason, asked_s = await self._connect_once()
@@ -126,7 +127,8 @@ class MarketFeed:
         tasks = [asyncio.create_task(part) for part in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return [task.result() for task in tasks if task in done][0]
+            reasons = [task.result() for task in tasks if task in done]
+            return reasons[0]
         finally:
             for task in tasks:
                 task.cancel()
@@ -205,8 +207,10 @@ class MarketFeed:
     def _check(self) -> Reconnect | Resnapshot | None:
         now_ms = self._clock.now_ms()
         self._note_flow()
-        tracks = () if self._view.resolved else self._applier.tracks
-        return self._watch.check(tracks, now_ms=now_ms, mirror_broken_since_ms=self._applier.mirror_broken_since_ms)
+        if self._view.resolved:  # nothing more will come, and nothing more is needed
+            return self._watch.check((), now_ms=now_ms)
+        broken_since_ms = self._applier.mirror_broken_since_ms
+        return self._watch.check(self._applier.tracks, now_ms=now_ms, mirror_broken_since_ms=broken_since_ms)
 
     def _note_flow(self) -> None:
         """Events that kept coming for a while are the only proof that connecting again at once would be welcome."""

@@ -1,7 +1,7 @@
 """The hand-over from feed to strategy: the latest view wins, nothing queues, the feed never waits.
 
-A strategy that is busy while ten frames arrive must not trade on the first nine. The feed calls `publish` after each whole frame; one consumer
-(`engine/market_engine.py`) awaits `wait`.
+A strategy that is busy while ten frames arrive must not trade on the first nine. The feed calls `publish` after each whole
+frame; one consumer (`engine/market_engine.py`) awaits `wait`.
 """
 
 import asyncio

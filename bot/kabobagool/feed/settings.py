@@ -1,6 +1,7 @@
 """How patient the feed is. The composition root makes one of these; the feed, the watchdog and the back-off read it.
 
-Every span is in seconds of the clock the feed was given; only `open_timeout_s` and `close_timeout_s` are the wall's, for they bound the network.
+Every span is in seconds of the clock the feed was given; only `open_timeout_s` and `close_timeout_s` are the wall's, for they
+bound the network.
 """
 
 from dataclasses import dataclass
@@ -10,15 +11,17 @@ from dataclasses import dataclass
 class FeedSettings:
     """Timings and bounds of one connection to the market channel.
 
-    silence_s          no event for a token this long: its book is compared with REST; the span doubles with every comparison that agrees
-    silence_limit      that many agreeing comparisons in a row without a single event: reconnect
-    first_snapshot_s   no first book this long after subscribing: it is fetched over REST
-    disagreement_s     REST contradicted our book and the socket stayed silent this long: reconnect
-    mirror_s           YES and NO contradict each other this long: both are fetched
-    retry_s            pause after the first fetch that did not help, doubling; after `retry_limit` of them: reconnect
-    ping_s, dead_s     text PING period; no frame of any kind for `dead_s`: reconnect
-    backoff_*_s        bounds of the pause between connections; it starts over only after events kept coming for `steady_s`
-    unreadable_limit   that many unreadable frames in a row: reconnect
+    * `silence_s`: no event for a token this long and its book is compared with REST; doubles with every comparison that agrees.
+    * `silence_limit`: that many comparisons in a row without a single event, and the connection is left.
+    * `first_snapshot_s`: no first book this long after subscribing and it is fetched over REST.
+    * `disagreement_s`: REST contradicted our book and the socket stayed silent this long: the connection is left.
+    * `mirror_s`: YES and NO contradicted each other this long: both are fetched.
+    * `retry_s`: pause after the first fetch that did not help, doubling; after `retry_limit` of them the connection is left.
+    * `check_s`: how often the watchdog looks when nothing calls it.
+    * `ping_s`, `dead_s`: period of the text PING; no frame of any kind for `dead_s` and the connection is left.
+    * `backoff_min_s`, `backoff_max_s`: bounds of the pause between connections; it starts over only after events kept coming
+      for `steady_s`. `start_jitter_s` spreads the first connections of a fleet.
+    * `unreadable_limit`: that many unreadable frames in a row and the connection is left.
     """
 
     silence_s: float = 30.0

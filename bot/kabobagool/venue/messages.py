@@ -5,7 +5,6 @@ bot: msgspec reads the JSON, and prices and sizes go through a bounded memo beca
 `MessageError` and nothing else, so that the feed needs one `except` to distrust a connection.
 """
 
-from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -27,7 +26,7 @@ class MessageError(VenueError):
 
 
 class PriceChange(msgspec.Struct, frozen=True, gc=False):
-    """One level of one token: `size` is the new total resting there, 0 removes it. The best prices are the venue's own, None when absent."""
+    """One level of one token: `size` is the new total resting there, 0 removes it. The best prices are the venue's own, None if absent."""
 
     asset_id: str
     price: Price
@@ -150,7 +149,7 @@ def _remember(memo: dict[str, int], text: str, value: int) -> int:
 
 
 def _read_decimal(text: str, decimals: int) -> int:
-    """Exponents, signs and blanks are refused rather than understood: the venue sends none, and `1e99999999` would take minutes to expand."""
+    """Exponents, signs and blanks are refused rather than understood: the venue sends none, and `1e99999999` would take minutes."""
     whole, dot, fraction = text.partition(".")
     if len(fraction) > decimals:
         fraction = fraction.rstrip("0")

@@ -63,7 +63,7 @@ class OrderFields:
 
 
 def order_hash(fields: OrderFields, *, chain_id: int, exchange: str) -> str:
-    """EIP-712 hash of an order as lower-case `0x` hex, which is the id the venue gives it. ValueError when a field does not fit its type."""
+    """EIP-712 hash of an order as lower-case `0x` hex, which is the id the venue gives it. ValueError when a field does not fit."""
     encoded = b"".join(
         (
             _ORDER_TYPE_HASH,

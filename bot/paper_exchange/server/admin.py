@@ -11,12 +11,12 @@ from typing import Any
 from aiohttp import web
 
 from paper_exchange.faults import Fault, FaultError
-from paper_exchange.ledger import LedgerError
+from paper_exchange.ledger import UNLIMITED, LedgerError
 from paper_exchange.server.account_views import trade_view
 from paper_exchange.server.broadcast import print_book
 from paper_exchange.server.errors import bad_request
-from paper_exchange.server.requests import json_body, reply, venue_of
-from paper_exchange.server.venue import UNLIMITED, Venue
+from paper_exchange.server.requests import driver_of, json_body, reply, venue_of
+from paper_exchange.server.venue import Venue
 from paper_exchange.types import OrderRecord, PaperMarket
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
@@ -123,7 +123,7 @@ def ledger_balances(venue: Venue) -> str:
 @routes.get("/state")
 async def state(request: web.Request) -> web.Response:
     """Everything at once: clock, ledgers, orders, true books, counters, faults still armed."""
-    request.app["driver"].step()
+    driver_of(request).step()
     venue = venue_of(request)
     exchange = venue.exchange
     return reply(
@@ -158,7 +158,7 @@ def _address(value: object) -> str:
 @routes.get("/ledger/{address}")
 async def ledger(request: web.Request) -> web.Response:
     """One wallet's ledger and its trades."""
-    request.app["driver"].step()
+    driver_of(request).step()
     venue, wallet = venue_of(request), _address(request.match_info["address"])
     trades = [trade_view(trade, venue.market(trade.condition_id), owner="") for trade in venue.exchange.trades(wallet)]
     return reply(ledger_view(venue, wallet) | {"trades": trades})
@@ -167,7 +167,7 @@ async def ledger(request: web.Request) -> web.Response:
 @routes.get("/counters")
 async def counters(request: web.Request) -> web.Response:
     """The counters alone."""
-    request.app["driver"].step()
+    driver_of(request).step()
     return reply(counters_view(venue_of(request)))
 
 
@@ -189,7 +189,7 @@ async def add_faults(request: web.Request) -> web.Response:
         raise bad_request(str(error)) from None
     for fault in faults:
         venue.exchange.faults.add(fault, now_ms=venue.now_ms())
-    request.app["driver"].wake()
+    driver_of(request).wake()
     return reply([_fault_view(fault) for fault in faults])
 
 

@@ -12,8 +12,8 @@ from paper_exchange.server import admin, clob_account, clob_auth, clob_orders, c
 from paper_exchange.server.docs_page import docs_page
 from paper_exchange.server.driver import Driver
 from paper_exchange.server.errors import VenueError
-from paper_exchange.server.faulting import Blocked, FaultGate
-from paper_exchange.server.requests import reply, venue_of
+from paper_exchange.server.faulting import BlockedError, FaultGate
+from paper_exchange.server.requests import DRIVER, VENUE, reply, venue_of
 from paper_exchange.server.sockets import market_socket, user_socket
 from paper_exchange.server.venue import Venue
 
@@ -30,7 +30,7 @@ async def answer_as_the_venue(request: web.Request, handler: Handler) -> web.Str
         return await handler(request)
     except VenueError as refusal:
         return reply(refusal.body(), status=refusal.status, headers=refusal.headers)
-    except Blocked as blocked:
+    except BlockedError as blocked:
         return blocked.response()
     except web.HTTPException as error:
         return reply({"error": error.reason}, status=error.status)
@@ -55,7 +55,7 @@ async def geoblock(request: web.Request) -> web.Response:
 def build_application(venue: Venue, driver: Driver) -> web.Application:
     """The application of one venue; `driver` starts and stops with it."""
     application = web.Application(middlewares=[answer_as_the_venue], client_max_size=MAX_BODY_BYTES)
-    application["venue"], application["driver"] = venue, driver
+    application[VENUE], application[DRIVER] = venue, driver
     for module in (clob_public, clob_auth, clob_account, clob_orders):
         application.add_routes(module.routes)
     application.router.add_get("/docs", docs)
@@ -69,6 +69,6 @@ def build_application(venue: Venue, driver: Driver) -> web.Application:
 
 def _part(venue: Venue, driver: Driver, routes: web.RouteTableDef) -> web.Application:
     part = web.Application()
-    part["venue"], part["driver"] = venue, driver
+    part[VENUE], part[DRIVER] = venue, driver
     part.add_routes(routes)
     return part

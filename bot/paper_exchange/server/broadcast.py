@@ -101,9 +101,7 @@ class Broadcaster:
 
     def _market_resolved(self, event: MarketResolved) -> None:
         market = self._venue.market(event.condition_id)
-        listeners = [
-            socket for socket in self._venue.market_sockets.listening(market.tokens) if socket.custom_features
-        ]
+        listeners = [socket for socket in self._venue.market_sockets.listening(market.tokens) if socket.custom_features]
         self._send(listeners, [resolved_message(event, market)], market, audience="custom")
 
     def _to_market(self, market: PaperMarket, messages: list[Message]) -> None:
@@ -116,9 +114,7 @@ class Broadcaster:
             if wanted and wallet in self._venue.wallets.all_of(socket.wallets_of):
                 socket.offer(frame)
 
-    def _send(
-        self, listeners: list[Subscriber], messages: list[Message], market: PaperMarket, *, audience: str = "everybody"
-    ) -> None:
+    def _send(self, listeners: list[Subscriber], messages: list[Message], market: PaperMarket, *, audience: str = "everybody") -> None:
         if not listeners:
             return
         for frame in self._faults.frames(messages, market, audience=audience):

@@ -8,12 +8,13 @@ from typing import Any
 
 from aiohttp import web
 
+from paper_exchange.ledger import UNLIMITED
 from paper_exchange.server.account_views import order_view, trade_view
 from paper_exchange.server.credentials import ApiKey
 from paper_exchange.server.eip712 import EXCHANGE, NEG_RISK_EXCHANGE
 from paper_exchange.server.errors import bad_request, not_found
 from paper_exchange.server.requests import caller, integer, json_body, page, reply, required, venue_of
-from paper_exchange.server.venue import UNLIMITED, Venue
+from paper_exchange.server.venue import Venue
 from paper_exchange.types import OrderRecord, OrderStatus, Trade
 
 _SPENDERS = (EXCHANGE, NEG_RISK_EXCHANGE)

@@ -14,7 +14,7 @@ from paper_exchange.server.driver import Driver
 from paper_exchange.server.errors import VenueError, bad_request
 from paper_exchange.server.faulting import FaultGate, dropped
 from paper_exchange.server.order_wire import INVALID_PAYLOAD, parse_order, verify_order
-from paper_exchange.server.requests import caller, json_body, reply, venue_of
+from paper_exchange.server.requests import caller, driver_of, json_body, reply, venue_of
 from paper_exchange.server.venue import Venue
 from paper_exchange.types import Accepted, OrderRecord, OrderRequest, OrderStatus, Pending, Refused
 
@@ -84,7 +84,7 @@ async def _admitted(request: web.Request, *, cost: int) -> tuple[Desk, dict[str,
     if not verdict.allowed:
         venue.counters["orders_rate_limited"] += cost
         raise VenueError(429, _RATE_LIMITED, headers=verdict.headers())
-    return Desk(venue, request.app["driver"], key), verdict.headers()
+    return Desk(venue, driver_of(request), key), verdict.headers()
 
 
 @routes.post("/order")

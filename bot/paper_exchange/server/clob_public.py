@@ -3,6 +3,7 @@
 All of them answer from the visible books of the core at the venue time of the request.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -105,9 +106,7 @@ async def clob_market(request: web.Request) -> web.Response:
 async def market_by_token(request: web.Request) -> web.Response:
     """Which market a token belongs to."""
     found = venue_of(request).market_of_token(request.match_info["token"])
-    return reply(
-        {"condition_id": found.condition_id, "primary_token_id": found.tokens[0], "secondary_token_id": found.tokens[1]}
-    )
+    return reply({"condition_id": found.condition_id, "primary_token_id": found.tokens[0], "secondary_token_id": found.tokens[1]})
 
 
 def _snapshot(venue: Venue, token: str) -> tuple[PaperMarket, Snapshot]:
@@ -203,16 +202,14 @@ async def spreads(request: web.Request) -> web.Response:
 @routes.post("/prices")
 async def prices(request: web.Request) -> web.Response:
     """Best prices by token and side."""
-    venue, found = venue_of(request), {}
+    venue, found = venue_of(request), dict[str, dict[str, str]]()
     for entry in await _asked(request):
-        side = entry.get("side")
+        side, token = entry.get("side"), entry["token_id"]
         if side not in _SIDES:
             raise bad_request("Invalid side")
-        token = entry["token_id"]
-        shown = _known(venue, [token], lambda asked, side=side: side_price_text(_snapshot(venue, asked)[1], side))
-        for known, text in shown.items():
-            found.setdefault(known, {})[side] = text
-    return reply(found)
+        with contextlib.suppress(VenueError):
+            found.setdefault(token, {})[side] = side_price_text(_snapshot(venue, token)[1], side)
+    return reply({token: shown for token, shown in found.items() if shown})
 
 
 @routes.get("/last-trade-price")
@@ -229,9 +226,7 @@ async def last_trades_prices(request: web.Request) -> web.Response:
     """Last trades of several tokens; tokens which never traded are left out."""
     venue, asked = venue_of(request), await _asked(request)
     trades = [venue.last_trades[entry["token_id"]] for entry in asked if entry["token_id"] in venue.last_trades]
-    return reply(
-        [{"token_id": trade.token, "price": price_text(trade.price), "side": trade.side.value} for trade in trades]
-    )
+    return reply([{"token_id": trade.token, "price": price_text(trade.price), "side": trade.side.value} for trade in trades])
 
 
 @routes.get("/tick-size")

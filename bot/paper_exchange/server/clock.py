@@ -9,23 +9,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class VenueClock:
-    """Maps wall seconds (Unix) to venue milliseconds (Unix)."""
+    """Maps wall seconds (Unix) to venue milliseconds (Unix): it shows `start_ms` when the wall shows `start_wall_s`."""
 
     wall_s: Callable[[], float]
     start_wall_s: float
+    start_ms: int
     speed: float = 1.0
 
     @classmethod
-    def starting_now(cls, wall_s: Callable[[], float], *, speed: float = 1.0) -> "VenueClock":
-        """A clock whose venue time equals wall time at this moment. ValueError when the speed is not positive."""
-        if not speed > 0:
+    def starting_now(cls, wall_s: Callable[[], float], *, speed: float = 1.0, start_ms: int | None = None) -> "VenueClock":
+        """A clock that starts at this moment, at wall time unless told otherwise. ValueError when the speed is not positive."""
+        if not 0 < speed < float("inf"):
             raise ValueError(f"speed={speed}: venue time has to move forward, give a number above 0 (1 is real time)")
-        return cls(wall_s=wall_s, start_wall_s=wall_s(), speed=speed)
-
-    @property
-    def start_ms(self) -> int:
-        """Venue time at the start, milliseconds since the epoch."""
-        return round(self.start_wall_s * 1000)
+        now_s = wall_s()
+        return cls(wall_s=wall_s, start_wall_s=now_s, start_ms=round(now_s * 1000) if start_ms is None else start_ms, speed=speed)
 
     def now_ms(self) -> int:
         """Venue time, milliseconds since the epoch."""

@@ -98,9 +98,7 @@ def verify_login(headers: Mapping[str, str], clock: VenueClock) -> tuple[str, in
     return address, int(nonce)
 
 
-def verify_request(
-    headers: Mapping[str, str], keys: ApiKeys, clock: VenueClock, *, method: str, path: str, body: bytes
-) -> ApiKey:
+def verify_request(headers: Mapping[str, str], keys: ApiKeys, clock: VenueClock, *, method: str, path: str, body: bytes) -> ApiKey:
     """The key proven by L2 headers over method, path without query and the exact body. VenueError 401 otherwise."""
     key = keys.find(headers.get("POLY_API_KEY", ""), address=headers.get("POLY_ADDRESS", "").lower())
     timestamp = headers.get("POLY_TIMESTAMP", "")

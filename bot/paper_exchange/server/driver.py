@@ -33,6 +33,24 @@ class Driver:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    def hang_up(self) -> None:
+        """Close every socket politely: the venue is going away."""
+        for channel in (self._venue.market_sockets, self._venue.user_sockets):
+            for subscriber in channel:
+                subscriber.close()
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`. Raises whatever ended the driver if it dies first: a venue that stands still must not look alive."""
+        if self._task is None:
+            raise RuntimeError("the driver was not started")
+        waiter = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({waiter, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                self._task.result()
+        finally:
+            waiter.cancel()
+
     def step(self) -> None:
         """Bring the core to the present and publish what happened on the way."""
         events = self._venue.exchange.advance(self._venue.now_ms())

@@ -26,7 +26,7 @@ BLOCKED_PAGE = """<!DOCTYPE html>
 _LOST_KINDS = (FaultKind.REPLY_DROPPED, FaultKind.COULD_NOT_RUN_500, FaultKind.RATE_LIMITED_BARE_429)
 
 
-class Blocked(Exception):
+class BlockedError(Exception):
     """The request got an HTML page from the edge instead of an answer from the venue."""
 
     def response(self) -> web.Response:
@@ -55,7 +55,7 @@ class FaultGate:
     def refuse_orders(self) -> None:
         """Raise what an order endpoint answers while the engine is down, restricted or out of reach."""
         if self.active(FaultKind.CLOUDFLARE_403):
-            raise Blocked
+            raise BlockedError
         if fault := self.active(FaultKind.RESTART_425):
             raise VenueError(425, RESTARTING, headers=_retry_after(fault))
         if fault := self.active(FaultKind.POST_ONLY_503):

@@ -19,6 +19,8 @@ MAX_LIMIT = 100
 MAX_IDS = 100
 SORT_FIELDS = ("volume24hr", "volumeNum", "liquidityNum", "volume", "liquidity", "endDate", "startDate", "id", "slug", "question")
 View = dict[str, Any]
+Filter = Callable[[View], bool]
+Reader = Callable[[str, str], Any]
 
 
 class Parameters(Protocol):
@@ -79,41 +81,39 @@ class Query:
 
     def select(self, views: list[View]) -> list[View]:
         """The views which pass every filter, sorted."""
-        filters = [*self._identity_filters(), *self._range_filters()]
-        if "closed" in self.parameters or not self._names_markets():
-            closed = self.flag("closed", False)
-            filters.append(lambda view: view["closed"] is closed)
+        closed = self.flag("closed", False)
+        filters = [lambda view: view["closed"] is closed, *self._identity_filters(), *self._range_filters()]
         found = [view for view in views if all(passes(view) for passes in filters)]
         for field in reversed([name for name in self.parameters.get("order", "").split(",") if name]):
             found.sort(key=_sort_key(field), reverse=not self.flag("ascending", False))
         return found
 
-    def _names_markets(self) -> bool:
-        return False
-
-    def _identity_filters(self) -> list[Callable[[View], bool]]:
-        fields = {"slug": "slug", "id": "id", "condition_ids": "conditionId", "question_ids": "questionID", "version": "version"}
-        filters: list[Callable[[View], bool]] = []
-        for name, field in fields.items():
-            if wanted := self.values(name):
-                filters.append(lambda view, field=field, wanted=wanted: view.get(field) in wanted)
+    def _identity_filters(self) -> list[Filter]:
+        found = [_one_of(field, wanted) for name, field in _IDENTITIES.items() if (wanted := self.values(name))]
         if tokens := self.values("clob_token_ids"):
-            filters.append(lambda view: bool(tokens.intersection(json.loads(view.get("clobTokenIds", "[]")))))
-        return filters
+            found.append(lambda view: bool(tokens.intersection(json.loads(view.get("clobTokenIds", "[]")))))
+        return found
 
-    def _range_filters(self) -> list[Callable[[View], bool]]:
-        readers: dict[str, Callable[[str, str], Any]] = {"volume_num": _number, "liquidity_num": _number, "end_date": _date, "start_date": _date}
-        fields = {"volume_num": "volumeNum", "liquidity_num": "liquidityNum", "end_date": "endDate", "start_date": "startDate"}
-        filters: list[Callable[[View], bool]] = []
-        for name, read in readers.items():
-            field = fields[name]
+    def _range_filters(self) -> list[Filter]:
+        found: list[Filter] = []
+        for name, (field, read) in _RANGES.items():
             if text := self.parameters.get(f"{name}_min", ""):
-                least = read(f"{name}_min", text)
-                filters.append(lambda view, field=field, read=read, least=least: read(field, str(view[field])) >= least)
+                found.append(_at_least(field, read, read(f"{name}_min", text)))
             if text := self.parameters.get(f"{name}_max", ""):
-                most = read(f"{name}_max", text)
-                filters.append(lambda view, field=field, read=read, most=most: read(field, str(view[field])) <= most)
-        return filters
+                found.append(_at_most(field, read, read(f"{name}_max", text)))
+        return found
+
+
+def _one_of(field: str, wanted: set[str]) -> Filter:
+    return lambda view: view.get(field) in wanted
+
+
+def _at_least(field: str, read: Reader, least: Any) -> Filter:
+    return lambda view: bool(read(field, str(view[field])) >= least)
+
+
+def _at_most(field: str, read: Reader, most: Any) -> Filter:
+    return lambda view: bool(read(field, str(view[field])) <= most)
 
 
 def _number(name: str, text: str) -> Decimal:
@@ -132,6 +132,15 @@ def _date(name: str, text: str) -> datetime:
     except ValueError:
         raise _unprocessable(name, text) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_IDENTITIES = {"slug": "slug", "id": "id", "condition_ids": "conditionId", "question_ids": "questionID", "version": "version"}
+_RANGES: dict[str, tuple[str, Reader]] = {
+    "volume_num": ("volumeNum", _number),
+    "liquidity_num": ("liquidityNum", _number),
+    "end_date": ("endDate", _date),
+    "start_date": ("startDate", _date),
+}
 
 
 def _sort_key(field: str) -> Callable[[Mapping[str, Any]], Any]:

@@ -27,16 +27,12 @@ def update_messages(update: BookUpdate, market: PaperMarket, print_book: BookPri
         entry
         for previous, current in pairs
         if previous is not None and not update.full
-        for entry in price_change_entries(
-            market.tokens[current.outcome], previous, current, book_hash=print_book(current)["hash"]
-        )
+        for entry in price_change_entries(market.tokens[current.outcome], previous, current, book_hash=print_book(current)["hash"])
     ]
     messages = [book_message(print_book(snapshot)) for snapshot in whole]
     if entries:
         stamp = str(update.venue_ms)
-        messages.append(
-            {"market": market.condition_id, "price_changes": entries, "timestamp": stamp, "event_type": "price_change"}
-        )
+        messages.append({"market": market.condition_id, "price_changes": entries, "timestamp": stamp, "event_type": "price_change"})
     return messages
 
 

@@ -41,9 +41,7 @@ def token_views(market: PaperMarket, books: tuple[Snapshot | None, Snapshot | No
     ]
 
 
-def simplified_view(
-    market: PaperMarket, books: tuple[Snapshot | None, Snapshot | None], *, accepting: bool, resolved: bool
-) -> View:
+def simplified_view(market: PaperMarket, books: tuple[Snapshot | None, Snapshot | None], *, accepting: bool, resolved: bool) -> View:
     """What /simplified-markets and /sampling-simplified-markets list."""
     return {
         "condition_id": market.condition_id,

@@ -12,9 +12,12 @@ import msgspec
 from aiohttp import web
 
 from paper_exchange.server.credentials import ApiKey, verify_request
+from paper_exchange.server.driver import Driver
 from paper_exchange.server.errors import bad_request
 from paper_exchange.server.venue import Venue
 
+VENUE: web.AppKey[Venue] = web.AppKey("venue", Venue)
+DRIVER: web.AppKey[Driver] = web.AppKey("driver", Driver)
 FIRST_CURSOR = "MA=="
 LAST_CURSOR = "LTE="
 PAGE_SIZE = 100
@@ -24,8 +27,12 @@ Item = TypeVar("Item")
 
 def venue_of(request: web.Request) -> Venue:
     """The venue this application serves."""
-    venue: Venue = request.app["venue"]
-    return venue
+    return request.app[VENUE]
+
+
+def driver_of(request: web.Request) -> Driver:
+    """The driver of that venue."""
+    return request.app[DRIVER]
 
 
 def reply(value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

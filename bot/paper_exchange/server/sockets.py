@@ -14,6 +14,7 @@ from paper_exchange.faults import FaultKind
 from paper_exchange.server.broadcast import encode, print_book
 from paper_exchange.server.faulting import FaultGate
 from paper_exchange.server.market_messages import book_message
+from paper_exchange.server.requests import venue_of
 from paper_exchange.server.subscribers import Subscriber, Subscribers
 from paper_exchange.server.venue import Venue
 
@@ -23,13 +24,13 @@ _INVALID = "INVALID OPERATION"
 
 async def market_socket(request: web.Request) -> web.WebSocketResponse:
     """GET /ws/market."""
-    venue: Venue = request.app["venue"]
+    venue = venue_of(request)
     return await _serve(request, venue.market_sockets, Subscriber(limit=venue.settings.queue_frames), _market_frame)
 
 
 async def user_socket(request: web.Request) -> web.WebSocketResponse:
     """GET /ws/user."""
-    venue: Venue = request.app["venue"]
+    venue = venue_of(request)
     return await _serve(request, venue.user_sockets, Subscriber(limit=venue.settings.queue_frames), _user_frame)
 
 
@@ -39,7 +40,7 @@ async def _serve(request: web.Request, channel: Subscribers, subscriber: Subscri
     channel.add(subscriber)
     writer = asyncio.create_task(_write(socket, subscriber, request))
     try:
-        await _read(socket, subscriber, request.app["venue"], on_frame)
+        await _read(socket, subscriber, venue_of(request), on_frame)
     finally:
         channel.remove(subscriber)
         subscriber.close()

@@ -1,0 +1,112 @@
+"""Orders to the real venue, through its official client on two threads of its own, so that signing and waiting never hold up the event loop.
+
+An order is sent once. Whatever comes back, or does not, becomes an outcome; only `lookup` may turn a doubt into something else. Made by `cli/`
+for live trading, called by the engine through `client.ExecutionClient`.
+"""
+
+import asyncio
+import random
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, cast
+
+from kabobagool.clock import Clock
+from kabobagool.domain.intent import OrderPlan
+from kabobagool.domain.market import Market
+from kabobagool.domain.outcome import OrderOutcome, Rejected, Rejection, Unknown
+from kabobagool.execution.client import AlreadySentError, SignedOrder
+from kabobagool.execution.lookup import NOT_FOUND_AFTER_S, AccountReader, OrderLookup
+from kabobagool.execution.replies import outcome_of_reply
+from kabobagool.execution.wallet import Wallet
+from kabobagool.venue.signing import ApiCredentials
+
+if TYPE_CHECKING:
+    from kabobagool.execution.official import OfficialClient, OrderSigner, SignedOrderV2
+
+THREADS = 2
+"""One for each leg."""
+REQUEST_TIMEOUT_S = 5.0
+REMEMBERED_ORDERS = 10_000
+
+
+class ClobExecution:
+    """`ExecutionClient` of one wallet at the venue. Nothing is imported, signed or connected before `start` or the first `prepare`."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        wallet: Wallet,
+        credentials: ApiCredentials,
+        reader: AccountReader,
+        clock: Clock,
+        rng: random.Random,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+        not_found_after_s: float = NOT_FOUND_AFTER_S,
+    ) -> None:
+        self._host, self._wallet, self._credentials = host, wallet, credentials
+        self._clock, self._rng = clock, rng
+        self._timeout_s = timeout_s
+        self._lookup = OrderLookup(reader=reader, clock=clock, not_found_after_s=not_found_after_s)
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="orders")
+        self._tools: asyncio.Task[tuple[OrderSigner, OfficialClient]] | None = None
+        self._sent: dict[str, None] = {}
+
+    async def start(self) -> None:
+        """Load the official client now rather than with the first order (0.6 s). ValueError when the private key is none."""
+        await self._loaded()
+
+    async def prepare(self, plan: OrderPlan, market: Market) -> SignedOrder:
+        """Sign an order; nothing is sent."""
+        signer, _ = await self._loaded()
+        payload, order_hash = await asyncio.get_running_loop().run_in_executor(self._threads, signer.sign, plan, market)
+        return SignedOrder(order_hash=order_hash, plan=plan, market=market, signed_ms=self._clock.now_ms(), payload=payload)
+
+    async def submit(self, signed: SignedOrder) -> OrderOutcome:
+        """POST a signed order, once. AlreadySentError for the second time; everything else is an outcome."""
+        _, client = await self._loaded()
+        self._claim(signed.order_hash)
+        sending = self._threads.submit(client.place, cast("SignedOrderV2", signed.payload))
+        try:
+            reply = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(sending)), self._timeout_s)
+        except TimeoutError:
+            return self._too_late(sending)
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
+        except Exception as e:
+            return Unknown(f"{type(e).__name__} while sending")
+        return outcome_of_reply(reply, signed)
+
+    async def lookup(self, order_hash: str, market: Market, since_ms: int) -> OrderOutcome | None:
+        """What became of an order that was sent at `since_ms` at the earliest; None while that cannot be said yet."""
+        return await self._lookup.resolve(order_hash, market, since_ms)
+
+    async def close(self) -> None:
+        """Let go of the threads; an order on its way is not waited for, the journal knows it."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _claim(self, order_hash: str) -> None:
+        if order_hash in self._sent:
+            raise AlreadySentError(f"order {order_hash} was sent before; it is looked up, never sent again")
+        self._sent[order_hash] = None
+        if len(self._sent) > REMEMBERED_ORDERS:
+            del self._sent[next(iter(self._sent))]
+
+    def _too_late(self, sending: "Future[object]") -> OrderOutcome:
+        if sending.cancel():
+            return Rejected(Rejection.OTHER, f"not sent: both order threads were busy for {self._timeout_s:g} s")
+        return Unknown(f"no reply to the order within {self._timeout_s:g} s")
+
+    async def _loaded(self) -> "tuple[OrderSigner, OfficialClient]":
+        if self._tools is None:
+            self._tools = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._threads, self._load))
+        return await asyncio.shield(self._tools)
+
+    def _load(self) -> "tuple[OrderSigner, OfficialClient]":
+        from kabobagool.execution.official import OfficialClient, OrderSigner
+
+        signer = OrderSigner(wallet=self._wallet, clock=self._clock, rng=self._rng)
+        client = OfficialClient(
+            host=self._host, wallet=self._wallet, credentials=self._credentials, clock=self._clock, timeout_s=self._timeout_s
+        )
+        return signer, client

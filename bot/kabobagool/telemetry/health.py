@@ -1,0 +1,141 @@
+"""The bot's small HTTP server: is it alive (/health), what is it doing (/status), how has it been doing (/metrics).
+
+Built by `cli/run.py` from callables, so that it knows nothing of engines and feeds. /health answers 503 when acting on prices
+would be wrong or nobody is left to act; Kubernetes restarts the pod on it and people look at its reasons first.
+"""
+
+import errno
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+LOGGER = logging.getLogger(__name__)
+
+
+class HealthReason(StrEnum):
+    """Why a bot is not healthy: the same word in /health, logs and conditions."""
+
+    NO_PRICES_YET = "no_prices_yet"
+    PRICES_STALE = "prices_stale"
+    ENGINE_DEAD = "engine_dead"
+    CHECK_FAILED = "health_check_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """What /health says. Healthy without reasons; `feed_age_s` is None before the first price; `details` are added to the answer."""
+
+    reasons: tuple[HealthReason, ...] = ()
+    feed_age_s: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there is nothing to complain about."""
+        return not self.reasons
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer's JSON."""
+        status = "ok" if self.healthy else "unhealthy"
+        return {**self.details, "status": status, "reasons": list(self.reasons), "feed_age_s": self.feed_age_s}
+
+
+class HealthServerError(RuntimeError):
+    """The server could not listen; the text names the variable to change."""
+
+
+def judge_health(
+    *, feed_age_s: float | None, staleness_threshold_s: float, engine_alive: bool, details: Mapping[str, Any] | None = None
+) -> HealthReport:
+    """Judge a bot by the age of its newest price (None: there was none yet) and by whether its engine still runs."""
+    reasons = [] if engine_alive else [HealthReason.ENGINE_DEAD]
+    if feed_age_s is None:
+        reasons.append(HealthReason.NO_PRICES_YET)
+    elif not feed_age_s <= staleness_threshold_s:
+        reasons.append(HealthReason.PRICES_STALE)
+    shown_age = round(feed_age_s, 3) if feed_age_s is not None and math.isfinite(feed_age_s) else None
+    return HealthReport(reasons=tuple(reasons), feed_age_s=shown_age, details=details or {})
+
+
+class HealthServer:
+    """Serves /health, /status and, with a registry, /metrics on one port. The callables are asked for every request, on the event loop."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        health: Callable[[], HealthReport],
+        status: Callable[[], Mapping[str, Any]],
+        registry: CollectorRegistry | None,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._health = health
+        self._status = status
+        self._registry = registry
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> int:
+        """Listen and return the port (the one chosen when it was given as 0). Raises HealthServerError."""
+        app = web.Application()
+        app.add_routes([web.get("/health", self._get_health), web.get("/status", self._get_status), web.get("/metrics", self._get_metrics)])
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port, shutdown_timeout=1.0).start()
+        except OSError as e:
+            await runner.cleanup()
+            raise HealthServerError(_why_not(e, self._host, self._port)) from e
+        self._runner = runner
+        return int(runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stop listening. Harmless when it never did."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _get_health(self, request: web.Request) -> web.Response:
+        try:
+            report = self._health()
+        except Exception:
+            LOGGER.exception("the health check itself failed")
+            report = HealthReport(reasons=(HealthReason.CHECK_FAILED,))
+        return _json(report.as_dict(), status=200 if report.healthy else 503)
+
+    async def _get_status(self, request: web.Request) -> web.Response:
+        try:
+            return _json(self._status())
+        except Exception as e:
+            LOGGER.exception("the status could not be told")
+            return _json({"error": f"the status could not be told: {type(e).__name__}, see the log"}, status=500)
+
+    async def _get_metrics(self, request: web.Request) -> web.Response:
+        if self._registry is None:
+            return web.Response(status=404, text="metrics are switched off: ENABLE_METRICS=false\n")
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _json(content: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    return web.json_response(
+        content, status=status, dumps=lambda value: json.dumps(value, default=str), headers={"Cache-Control": "no-store"}
+    )
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"HEALTH_CHECK_PORT={port}: another program listens there on {host}; choose another port, or 0 for any free one"
+        case errno.EACCES:
+            return f"HEALTH_CHECK_PORT={port}: this user may not listen there; choose one above 1023, or 0 for any free one"
+        case _:
+            return f"HEALTH_CHECK_HOST={host}: cannot listen there ({error.strerror or error}); 127.0.0.1 is this machine, 0.0.0.0 all addresses"
