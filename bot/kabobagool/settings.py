@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from kabobagool.settings_checks import Checked, CrossCheckError, Problem, cross_problems, key_address, market_problem
-from kabobagool.settings_fields import FreshnessVariables, HealthVariables, LogVariables, OrphanVariables
+from kabobagool.settings_fields import GROUPS, FreshnessVariables, HealthVariables, LogVariables, OrphanVariables
 
 MASK: Final = "***"
 SHOWN_LENGTH: Final = 90
@@ -25,7 +25,7 @@ SIMILAR: Final = 0.78
 
 
 class SettingsError(ValueError):
-    """The configuration cannot be used. The text has one line for each problem: variable, value (secrets masked), what is wrong, the fix."""
+    """The configuration cannot be used. One line for each problem: variable, value (secrets masked), what is wrong, the fix."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__(*problems)
@@ -69,8 +69,8 @@ class Settings(Checked, FreshnessVariables, OrphanVariables, LogVariables, Healt
         return None if self.private_key is None else key_address(self.private_key)
 
 
-FIELDS: Final[Mapping[str, FieldInfo]] = Settings.model_fields
-"""Variables by lower-case name."""
+FIELDS: Final[Mapping[str, FieldInfo]] = {name: Settings.model_fields[name] for _, group in GROUPS for name in group.model_fields}
+"""Variables by lower-case name, in the order of the reference."""
 SECRETS: Final = frozenset(name for name, field in FIELDS.items() if "SecretStr" in str(field.annotation))
 """Lower-case names of the variables that are never shown."""
 
@@ -139,7 +139,7 @@ def _ours(env: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
 
 
 def _validated(given: Mapping[str, str], *, home: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
-    """Settings and what is wrong with them. Wrong variables are replaced by their defaults, so that the others are still checked together."""
+    """Settings and what is wrong with them. Defaults stand in for wrong variables, so that the rest is still checked together."""
     settings, problems = _attempt(given, home=home)
     wrong = {name for problem in problems for name in problem.involved}
     if settings is None:
@@ -202,9 +202,8 @@ def _line(problem: Problem, given: Mapping[str, str]) -> str:
     value = given.get(problem.variable.lower())
     if value is None:
         return f"{problem.variable} is not set: {problem.text}"
-    shown = MASK if problem.variable.lower() in SECRETS else shown_value(problem.variable, value)
-    for name in SECRETS & given.keys():
-        shown = shown.replace(given[name], MASK)
+    repeats_a_secret = any(len(given[name]) >= 4 and given[name] in value for name in SECRETS & given.keys())
+    shown = MASK if repeats_a_secret or problem.variable.lower() in SECRETS else shown_value(problem.variable, value)
     return f"{problem.variable}={shown}: {problem.text}"
 
 

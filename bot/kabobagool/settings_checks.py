@@ -29,7 +29,7 @@ class Checked(ModeVariables, WalletVariables, MarketVariables, StrategyVariables
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong. `variable` is the one to change, `text` what is wrong with it, `involved` all variables that were looked at."""
+    """One thing that is wrong: the `variable` to change, what is wrong with it, and all variables (lower case) that were looked at."""
 
     variable: str
     text: str
@@ -186,7 +186,7 @@ def cross_problems(settings: Checked) -> tuple[Problem, ...]:
 
 
 def market_problem(settings: MarketVariables, *, taken: Mapping[str, str]) -> Problem | None:
-    """The problem of a bot that was not told its market. Variables in `taken` were given, if wrongly, and are complained about elsewhere."""
+    """The problem of a bot that was not told its market. What is in `taken` was given, if wrongly, and is complained about elsewhere."""
     names = ("market_slug", "condition_id", "token_yes", "token_no")
     if ways_to_the_market(settings) or any(name in taken for name in names):
         return None

@@ -13,9 +13,10 @@ from kabobagool.settings_fields import GROUPS
 
 INTRODUCTION = """# Configuration
 
-Everything is set by environment variables; the command line offers the same as options (`MAX_PAIR_COST` is `--max-pair-cost`), which win. Names are
-understood in any case, an empty variable counts as not set, and a `.env` file is not read. All problems are reported at once, before anything starts.
-`kabobagool config check` tells whether the environment at hand is usable, `kabobagool config show` what is in force and where it comes from.
+Everything is set by environment variables; the command line offers the same as options, which win (`MAX_PAIR_COST` is
+`--max-pair-cost`). Names are understood in any case, an empty variable counts as not set, and a `.env` file is not read. All problems
+are reported at once, before anything starts. `kabobagool config check` tells whether the environment at hand is usable,
+`kabobagool config show` what is in force and where it comes from.
 
 This page is printed by `kabobagool config reference`.
 """

@@ -6,6 +6,7 @@
 import hashlib
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from paper_exchange.faults import FaultKind, FaultPlan
 from paper_exchange.fees import taker_fee
@@ -89,10 +90,10 @@ class Clearing:
         self._announce(trades, TradeStatus.FAILED if fails else TradeStatus.CONFIRMED, at_ms)
 
     def _announce(self, trades: list[Trade], status: TradeStatus, at_ms: int) -> None:
-        """Set the status and tell the user channel."""
+        """Set the status and tell the user channel, with the trade as it is at this moment."""
         for trade in trades:
             trade.status, trade.updated_ms = status, at_ms
-            self._emit(TradeChanged(at_ms, trade, status))
+            self._emit(TradeChanged(at_ms, replace(trade), status))
 
     def resolve(self, books: MarketBooks, at_ms: int) -> None:
         """Pay a market out; while trades of it are still settling, try again a little later."""

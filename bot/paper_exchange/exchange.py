@@ -6,6 +6,7 @@ times a speed, simulations drive it in virtual time, and both get the same resul
 
 import heapq
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from paper_exchange.clearing import Clearing, trades_for
@@ -38,6 +39,7 @@ __all__ = ["Exchange", "ExchangeSettings"]
 _BOOKS, _SETTLEMENT, _ARRIVAL, _RESOLUTION = range(4)
 
 Action = Callable[[int], None]
+OrderChange = Literal["PLACEMENT", "UPDATE", "CANCELLATION"]
 
 
 class Exchange:
@@ -276,7 +278,7 @@ class Exchange:
         record = self._record(request, books)
         record.status, record.reason = OrderStatus.DELAYED, "order match delayed due to market conditions"
         self._records[request.order_hash] = record
-        self._events.append(OrderChanged(self.now_ms, record, "PLACEMENT"))
+        self._announce(record, "PLACEMENT")
         self._schedule(self.now_ms + hold_ms, _ARRIVAL, lambda _: self._finish(record, books))
 
     def _record(self, request: OrderRequest, books: MarketBooks) -> OrderRecord:
@@ -290,7 +292,7 @@ class Exchange:
         text = self._objection(record.request, books) or self._match(record, books)
         if text is not None:
             record.status, record.reason = OrderStatus.INVALID, text
-            self._events.append(OrderChanged(self.now_ms, record, "CANCELLATION"))
+            self._announce(record, "CANCELLATION")
 
     def _match_now(self, request: OrderRequest, books: MarketBooks) -> Accepted | Refused:
         """Match an order that did not have to wait."""
@@ -329,15 +331,19 @@ class Exchange:
         """End an order that found too little."""
         record.status = OrderStatus.CANCELED
         record.reason = FOK_KILLED if record.request.order_type == "FOK" else FAK_KILLED
-        self._events.append(OrderChanged(self.now_ms, record, "CANCELLATION"))
+        self._announce(record, "CANCELLATION")
 
     def _fill(self, record: OrderRecord, got: Walk) -> None:
         """Write the matched amounts into the record."""
         buying = record.request.side is Side.BUY
-        kind: Literal["UPDATE", "PLACEMENT"] = "UPDATE" if record.status is OrderStatus.DELAYED else "PLACEMENT"
+        kind: OrderChange = "UPDATE" if record.status is OrderStatus.DELAYED else "PLACEMENT"
         record.making, record.taking = (got.dollars, got.shares) if buying else (got.shares, got.dollars)
         record.status, record.reason = OrderStatus.MATCHED, ""
-        self._events.append(OrderChanged(self.now_ms, record, kind))
+        self._announce(record, kind)
+
+    def _announce(self, record: OrderRecord, kind: OrderChange) -> None:
+        """Tell the user channel about the order as it is at this moment."""
+        self._events.append(OrderChanged(self.now_ms, replace(record, trades=list(record.trades)), kind))
 
 
 def _walk(request: OrderRequest, levels: Sequence[Level]) -> Walk:

@@ -87,7 +87,7 @@ class MarketBooks:
         if current is None or not (view.taken_bids or view.taken_asks):
             return current
         bids, asks = visible_levels(current.bids, view.taken_bids), visible_levels(current.asks, view.taken_asks)
-        return replace(current, bids=bids, asks=asks)
+        return replace(current, bids=bids, asks=asks, venue_ms=max(current.venue_ms, view.touched_ms))
 
     def depth(self, outcome: int, side: Side) -> tuple[Depth, ...]:
         """Return what an order of `side` for `outcome` meets now, best price first."""
@@ -101,9 +101,8 @@ class MarketBooks:
         for fill in fills:
             mine[fill.price] = mine.get(fill.price, 0) + fill.shares
             mirrored[PRICE_ONE - fill.price] = mirrored.get(PRICE_ONE - fill.price, 0) + fill.shares
-        update = self._update(now_ms, before)
-        stamped = tuple(replace(snapshot, venue_ms=now_ms) for snapshot in update.snapshots)
-        return replace(update, snapshots=stamped, full=True)
+        own.touched_ms = other.touched_ms = now_ms
+        return replace(self._update(now_ms, before), full=True)
 
     def count_ghosts(self, ghosts: Ghosts) -> None:
         """Add what one order was shown but could not have."""

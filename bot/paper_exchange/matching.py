@@ -15,12 +15,13 @@ VISIBLE_LEVELS = 20
 
 @dataclass(slots=True)
 class OutcomeView:
-    """One outcome's book in force, the snapshot that will replace it, and what our own fills took since: shares by price."""
+    """One outcome's book in force, the snapshot that will replace it, and what our own fills took since (shares by price) and when."""
 
     current: Snapshot | None = None
     following: Snapshot | None = None
     taken_bids: dict[int, int] = field(default_factory=dict)
     taken_asks: dict[int, int] = field(default_factory=dict)
+    touched_ms: int = 0
 
     def replaced_by(self, current: Snapshot, following: Snapshot | None) -> "OutcomeView":
         """Return the view after the next snapshot: what we took comes back, except at levels it repeats to the millionth.

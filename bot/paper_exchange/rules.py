@@ -50,6 +50,11 @@ class Situation:
         points = (2 * self.dollars * PRICE_ONE + self.shares * self.tick_size) // (2 * self.shares * self.tick_size)
         return points * self.tick_size
 
+    @property
+    def implied_price(self) -> str:
+        """Dollars / shares as text, cut after six decimals."""
+        return decimal_text(self.dollars * MICRO // self.shares, MICRO)
+
 
 Rule = Callable[[Situation], str | None]
 
@@ -95,8 +100,8 @@ def price_is_in_range(situation: Situation) -> str | None:
     tick, price = situation.tick_size, situation.grid_price
     if tick <= price <= PRICE_ONE - tick:
         return None
-    shown = (decimal_text(number, PRICE_ONE) for number in (price, tick, PRICE_ONE - tick))
-    return "invalid price ({}), min: {} - max: {}".format(*shown)
+    lowest, highest = (decimal_text(number, PRICE_ONE) for number in (tick, PRICE_ONE - tick))
+    return f"invalid price ({situation.implied_price}), min: {lowest} - max: {highest}"
 
 
 def price_is_on_the_grid(situation: Situation) -> str | None:
@@ -105,9 +110,8 @@ def price_is_on_the_grid(situation: Situation) -> str | None:
     miss = abs(situation.dollars * PRICE_ONE - price * situation.shares)
     if miss <= _FOUR_DECIMALS * (price if situation.buying else PRICE_ONE):
         return None
-    implied = decimal_text(situation.dollars * MICRO // situation.shares, MICRO)
     tick = decimal_text(situation.tick_size, PRICE_ONE)
-    return f"order {situation.request.order_hash} is invalid. Price ({implied}) breaks minimum tick size rule: {tick}"
+    return f"order {situation.request.order_hash} is invalid. Price ({situation.implied_price}) breaks minimum tick size rule: {tick}"
 
 
 def notional_is_at_least_a_dollar(situation: Situation) -> str | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.domain_strategies import market
 
 from kabobagool.domain.book import Book, PairView
 from kabobagool.domain.market import Outcome
-from tests.support.domain_strategies import market
 
 Levels = list[tuple[int, int]]
 

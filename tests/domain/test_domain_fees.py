@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.domain_strategies import fee_by_decimal, fee_schedules, micros, price, share_amounts
 
 from kabobagool.domain.fees import effective_pair_cost, flat_margin, taker_fee
 from kabobagool.domain.market import NO_FEE, FeeSchedule
-from tests.support.domain_strategies import fee_by_decimal, fee_schedules, micros, price, share_amounts
 
 HUNDRED = micros("100")
 
@@ -75,7 +75,9 @@ def test_the_smallest_fee_is_a_hundred_thousandth_of_a_dollar() -> None:
     assert taker_fee(FeeSchedule(1), price("0.5"), 1) == 10
 
 
-@pytest.mark.parametrize(("dollars", "bps", "margin"), [("93", 1, 9_300), ("0.000001", 1, 1), ("93", 0, 0), ("0", 50, 0), ("0.97", 100, 9_700)])
+@pytest.mark.parametrize(
+    ("dollars", "bps", "margin"), [("93", 1, 9_300), ("0.000001", 1, 1), ("93", 0, 0), ("0", 50, 0), ("0.97", 100, 9_700)]
+)
 def test_the_flat_margin_is_rounded_up(dollars: str, bps: int, margin: int) -> None:
     assert flat_margin(micros(dollars), bps) == margin
 

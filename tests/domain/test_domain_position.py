@@ -5,10 +5,10 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.domain_strategies import bought, fills, micros, naked
 
 from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.position import EMPTY, Fill, Leg, Position, position_of
-from tests.support.domain_strategies import bought, fills, micros, naked
 
 YES, NO = Outcome.YES, Outcome.NO
 

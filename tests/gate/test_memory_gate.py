@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kabobagool.gate.interface import Answer, Granted, OrderGate, Priority, Refusal, Refused
 from kabobagool.gate.memory import MICROSECONDS, MemoryGate
 
@@ -203,7 +204,10 @@ async def test_an_order_costs_at_least_one_slot() -> None:
 
 
 requests = st.tuples(
-    st.integers(0, 3 * SECOND), st.integers(1, 2), st.sampled_from(list(Priority)), st.floats(0, 4, allow_nan=False).map(lambda s: round(s, 3))
+    st.integers(0, 3 * SECOND),
+    st.integers(1, 2),
+    st.sampled_from(list(Priority)),
+    st.floats(0, 4, allow_nan=False).map(lambda s: round(s, 3)),
 )
 
 

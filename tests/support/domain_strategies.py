@@ -5,6 +5,7 @@ arithmetic cannot hide behind itself.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 
 from hypothesis import strategies as st
@@ -182,50 +183,93 @@ def fills(draw: st.DrawFn, *, sells: bool = True) -> Fill:
 
 def legs() -> st.SearchStrategy[Leg]:
     """Legs that were only ever bought."""
-    amounts = st.tuples(st.integers(0, 300 * SHARE), st.integers(0, 10_000), st.integers(0, SHARE))
-    return amounts.map(lambda a: Leg(a[0], a[0] * a[1] // 10_000, 0, 0, a[2]) if a[0] else Leg())
+    amounts = st.tuples(st.integers(1, 300 * SHARE), st.integers(100, 9_000), st.integers(0, SHARE))
+    return amounts.map(lambda a: Leg(a[0], a[0] * a[1] // 10_000, 0, 0, a[2]))
 
 
 def positions() -> st.SearchStrategy[Position]:
-    """Level, nearly level and lopsided positions."""
-    free = st.builds(Position, legs(), legs())
-    level = st.builds(lambda leg, at: Position(leg, Leg(leg.bought, leg.bought * at // 10_000)), legs(), st.integers(1, 9_999))
-    return st.one_of(st.just(Position()), level, free)
+    """Nothing yet, one leg alone, cheap pairs that are nearly level, and anything else."""
+    alone = st.builds(lambda leg, no: Position(Leg(), leg) if no else Position(leg, Leg()), legs(), st.booleans())
+    return st.one_of(st.just(Position()), alone, _nearly_level(), st.builds(Position, legs(), legs()))
 
 
 @st.composite
-def policies(draw: st.DrawFn) -> Policy:
+def _nearly_level(draw: st.DrawFn) -> Position:
+    shares, at = draw(st.integers(20, 300)) * SHARE, draw(st.integers(500, 8_500))
+    more = shares + draw(st.integers(0, 10 * SHARE))
+    return Position(Leg(shares, shares * at // 10_000), Leg(more, more * (9_000 - at) // 10_000))
+
+
+@st.composite
+def policies(draw: st.DrawFn, *, paired: st.SearchStrategy[bool] | None = None) -> Policy:
     """Policies a trader could set, paired and sequential."""
     tolerance = draw(st.integers(5, 200)) * SHARE
-    forced = draw(st.one_of(st.just(tolerance), st.integers(5, 200).map(lambda shares: shares * SHARE)))
+    forced = draw(st.sampled_from((tolerance, 5 * SHARE, 200 * SHARE)))
     return Policy(
-        pair_limit_micros=draw(st.integers(700_000, 999_999)),
-        taker_fee_bps=draw(st.integers(0, 100)),
+        pair_limit_micros=draw(st.integers(900_000, 999_999)),
+        taker_fee_bps=draw(st.sampled_from((0, 1, 10, 100))),
         batch_shares=draw(st.integers(5, 300)) * SHARE,
         hedge_tolerance=tolerance,
         forced_hedge_above=forced,
-        paired=draw(st.booleans()),
-        orphan_loss_cap=draw(st.integers(0, 50)) * SHARE,
-        max_position=draw(st.integers(1, 1_000)) * SHARE,
+        paired=draw(paired or st.booleans()),
+        orphan_loss_cap=draw(st.sampled_from((0, 5, 50))) * SHARE,
+        max_position=draw(st.sampled_from((50, 500, 5_000))) * SHARE,
     )
 
 
 @st.composite
-def tempting_views(draw: st.DrawFn) -> PairView:
-    """Views whose asks nearly always sum to less than a dollar, sometimes doubtful in one respect."""
+def tempting_views(draw: st.DrawFn, *, doubtful: bool = False) -> PairView:
+    """Views whose asks sum to less than a dollar; with `doubtful`, mostly wrong in one respect."""
     tick = draw(ticks())
-    yes_ask = draw(prices_on(tick))
-    no_ask = draw(prices_on(tick).filter(lambda at: at + yes_ask < 10_200))
-    yes_asks = {**{at: size for at, size in draw(levels_on(tick)) if at > yes_ask}, yes_ask: draw(share_amounts(500))}
-    no_asks = {**{at: size for at, size in draw(levels_on(tick)) if at > no_ask}, no_ask: draw(share_amounts(500))}
-    schedule = draw(st.one_of(st.none(), fee_schedules()) if draw(st.integers(0, 9)) == 0 else fee_schedules())
-    traded = market(tick_size=tick, rate=None)
-    traded = Market(**{name: getattr(traded, name) for name in Market.__slots__} | {"fee": schedule})
-    ages = st.sampled_from((0, 0, 0, 100, 200, 300, 1_000, 3_000))
-    yes_ms, no_ms = NOW_MS - draw(ages), NOW_MS - draw(ages)
-    view = mirrored_view(traded, yes_asks.items(), no_asks.items(), yes_ms=yes_ms, no_ms=no_ms)
-    doubt = draw(st.integers(0, 30))
-    view.frame_open, view.tick_is_current, view.resolved = doubt == 1, doubt != 2, doubt == 3
-    if doubt == 4:
-        view.yes.invalidate()
+    yes_ask = draw(st.integers(1, 9_900 // tick - 1)) * tick
+    no_ask = draw(st.integers(1, max(1, (9_900 - yes_ask) // tick))) * tick
+    schedule = draw(st.none() | fee_schedules() if doubtful else fee_schedules())
+    ages = st.sampled_from((0, 100, 200, 300, 3_000) if doubtful else (0, 100, 200))
+    view = mirrored_view(
+        replace(market(tick_size=tick), fee=schedule),
+        draw(_asks_from(yes_ask, tick)),
+        draw(_asks_from(no_ask, tick)),
+        yes_ms=NOW_MS - draw(ages),
+        no_ms=NOW_MS - draw(ages),
+    )
+    return draw(st.sampled_from(DOUBTS).map(lambda doubt: doubt(view))) if doubtful else view
+
+
+@st.composite
+def _asks_from(draw: st.DrawFn, best: Price, tick: Price) -> list[Level]:
+    steps = draw(st.lists(st.integers(1, 20), max_size=3))
+    asks = {best + sum(steps[: n + 1]) * tick: draw(share_amounts(500)) for n in range(len(steps))}
+    best_size = draw(st.integers(5, 500).map(lambda shares: shares * SHARE) | share_amounts(500))
+    return [(best, best_size), *((at, size) for at, size in asks.items() if at < 10_000)]
+
+
+def _half_applied(view: PairView) -> PairView:
+    view.frame_open = True
     return view
+
+
+def _other_tick(view: PairView) -> PairView:
+    view.tick_is_current = False
+    return view
+
+
+def _resolved(view: PairView) -> PairView:
+    view.resolved = True
+    return view
+
+
+def _forgotten(view: PairView) -> PairView:
+    view.yes.invalidate()
+    return view
+
+
+def _crooked(view: PairView) -> PairView:
+    view.no.set_bid(view.no.best_bid + 1, SHARE)
+    return view
+
+
+def _unchanged(view: PairView) -> PairView:
+    return view
+
+
+DOUBTS = (_unchanged, _half_applied, _other_tick, _resolved, _forgotten, _crooked)

@@ -4,13 +4,17 @@ Buy the cheaper side first, then the other, while after the simulated fill the p
 included. `engine/strategy.py` asks on every tick that might matter; a table test of this file reads like the rule.
 """
 
+from functools import lru_cache
+
+import msgspec
+
 from kabobagool.domain.book import Book, PairView
 from kabobagool.domain.edge import Policy, Reason, first_objection
 from kabobagool.domain.fees import effective_pair_cost, flat_margin, taker_fee
 from kabobagool.domain.intent import Intent, OrderPlan, Purpose, Reject
 from kabobagool.domain.market import NO_FEE, FeeSchedule, Market, Outcome
 from kabobagool.domain.money import MICRO, MICROS_PER_PRICE, PRICE_ONE, Micros, Price, average_price_micros
-from kabobagool.domain.position import Leg, Position
+from kabobagool.domain.position import EMPTY, Leg, Position
 from kabobagool.domain.sizing import buy_order, pair_shares, share_step, smallest_buy, sweep_buy
 
 REJECT = {reason: Reject(reason) for reason in Reason}
@@ -21,7 +25,8 @@ THIN_TIMES = 2
 
 def decide(view: PairView, position: Position, policy: Policy, now_ms: int) -> Intent | Reject:
     """The orders to send on this view, or the reason for none. `now_ms` is on the venue's time line."""
-    if abs(position.imbalance) > policy.forced_hedge_above:
+    tolerated = policy.forced_hedge_above
+    if not -tolerated <= position.imbalance <= tolerated:
         return forced_hedge(view, position, policy, now_ms)
     objection = first_objection(view, policy, now_ms)
     if objection is not None:
@@ -79,39 +84,69 @@ def _as_price(leg: Leg) -> Price:
 def _paired_entry(view: PairView, position: Position, policy: Policy) -> Intent | Reject:
     yes, no, market = view.yes, view.no, view.market
     ask_yes, ask_no = yes.best_ask, no.best_ask
-    pair_price = (ask_yes + ask_no) * MICROS_PER_PRICE
-    if pair_price > policy.pair_limit_micros:
+    if (ask_yes + ask_no) * MICROS_PER_PRICE > policy.pair_limit_micros:
         return REJECT[Reason.PAIR_COST_TOO_HIGH]
     depth_yes, depth_no = yes.asks[ask_yes], no.asks[ask_no]
-    shares = pair_shares(ask_yes, ask_no, min(policy.batch_shares, depth_yes, depth_no), market.min_order_shares)
+    depth = depth_yes if depth_yes < depth_no else depth_no
+    most = policy.batch_shares
+    shares = pair_shares(ask_yes, ask_no, depth if depth < most else most, market.min_order_shares)
     if not shares:
         return REJECT[Reason.TOO_THIN]
-    order_yes, order_no = buy_order(Outcome.YES, ask_yes, shares), buy_order(Outcome.NO, ask_no, shares)
-    objection = _cost_objection(position, order_yes, order_no, market.fee or NO_FEE, policy)
+    quote = quote_pair(ask_yes, ask_no, shares, market.fee or NO_FEE, policy.taker_fee_bps)
+    objection = _cost_objection(position, quote, policy)
     if objection is not None:
         return REJECT[objection]
-    orders = (order_no, order_yes) if _no_goes_first(order_yes, order_no, depth_yes, depth_no) else (order_yes, order_no)
-    return Intent(Purpose.PAIR, orders, pair_price)
+    if depth < THIN_TIMES * shares and depth_yes != depth_no:
+        return quote.no_first if depth_no < depth_yes else quote.yes_first
+    return quote.no_first if ask_no < ask_yes else quote.yes_first
 
 
-def _no_goes_first(order_yes: OrderPlan, order_no: OrderPlan, depth_yes: Micros, depth_no: Micros) -> bool:
-    if min(depth_yes, depth_no) < THIN_TIMES * order_yes.shares and depth_yes != depth_no:
-        return depth_no < depth_yes
-    return order_no.price < order_yes.price
+class PairQuote(msgspec.Struct, frozen=True):
+    """A pair at given asks, reckoned once.
+
+    Its two orders, their fees, what both cost with and without the flat margin, and either sending order.
+    """
+
+    yes: OrderPlan
+    no: OrderPlan
+    fee_yes: Micros
+    fee_no: Micros
+    cost: Micros
+    cost_with_margin: Micros
+    yes_first: Intent
+    no_first: Intent
 
 
-def _cost_objection(position: Position, yes: OrderPlan, no: OrderPlan, fee: FeeSchedule, policy: Policy) -> Reason | None:
-    """The new pair must pay for itself, the average must hold after it, and the market's cap must have room."""
-    shares = yes.shares
-    fee_yes, fee_no = taker_fee(fee, yes.price, shares), taker_fee(fee, no.price, shares)
+@lru_cache(maxsize=4096)
+def quote_pair(ask_yes: Price, ask_no: Price, shares: Micros, fee: FeeSchedule, taker_fee_bps: int) -> PairQuote:
+    """Reckon a pair of `shares` at these asks. Books return to the same prices, so the answers are kept."""
+    yes, no = buy_order(Outcome.YES, ask_yes, shares), buy_order(Outcome.NO, ask_no, shares)
+    fee_yes, fee_no = taker_fee(fee, ask_yes, shares), taker_fee(fee, ask_no, shares)
     dollars = yes.dollars + no.dollars
     cost = dollars + fee_yes + fee_no
-    if (cost + flat_margin(dollars, policy.taker_fee_bps)) * MICRO > policy.pair_limit_micros * shares:
+    pair_price = (ask_yes + ask_no) * MICROS_PER_PRICE
+    return PairQuote(
+        yes,
+        no,
+        fee_yes,
+        fee_no,
+        cost,
+        cost + flat_margin(dollars, taker_fee_bps),
+        Intent(Purpose.PAIR, (yes, no), pair_price),
+        Intent(Purpose.PAIR, (no, yes), pair_price),
+    )
+
+
+def _cost_objection(position: Position, quote: PairQuote, policy: Policy) -> Reason | None:
+    """The new pair must pay for itself, the market's cap must have room, and the average must hold after it."""
+    if quote.cost_with_margin * MICRO > policy.pair_limit_micros * quote.yes.shares:
         return Reason.FEES_EAT_THE_EDGE
-    if position.spent + cost > policy.max_position:
+    if position.spent + quote.cost > policy.max_position:
         return Reason.POSITION_CAP
-    average_yes = _average_after(position.yes, yes, fee_yes)
-    average_no = _average_after(position.no, no, fee_no)
+    if position is EMPTY:  # the average of one pair is that pair
+        return None
+    average_yes = _average_after(position.yes, quote.yes, quote.fee_yes)
+    average_no = _average_after(position.no, quote.no, quote.fee_no)
     if effective_pair_cost(average_yes, average_no, policy.taker_fee_bps) > policy.pair_limit_micros:
         return Reason.AVERAGE_COST_TOO_HIGH
     return None

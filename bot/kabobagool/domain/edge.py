@@ -96,8 +96,6 @@ def _view_objection(view: PairView, policy: Policy, now_ms: int) -> Reason | Non
         return Reason.LEG_TOO_OLD
     if newest - oldest > policy.max_leg_skew_ms:  # most sums below one dollar die here
         return Reason.LEGS_APART_IN_TIME
-    if (
-        yes.best_ask + no.best_bid != PRICE_ONE or no.best_ask + yes.best_bid != PRICE_ONE
-    ):  # ask NO = 1 - bid YES, or the view is stale
+    if yes.best_ask + no.best_bid != PRICE_ONE or no.best_ask + yes.best_bid != PRICE_ONE:  # ask NO = 1 - bid YES, or the view is stale
         return Reason.MIRROR_BROKEN
     return None

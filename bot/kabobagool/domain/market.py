@@ -6,6 +6,7 @@ Built by `venue/` from Gamma and the CLOB, read by every decision. Immutable but
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from kabobagool.domain.money import Micros, Price
 
@@ -29,8 +30,7 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
-@dataclass(frozen=True, slots=True)
-class FeeSchedule:
+class FeeSchedule(NamedTuple):
     """Taker fee of a market.
 
     `shares * rate * (p * (1 - p)) ** exponent` dollars. `rate_micros` is the rate in millionths (0.07 -> 70_000).

@@ -8,6 +8,7 @@ from fills; nothing edits one in place.
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.money import MICRO, Micros, average_price_micros
@@ -50,10 +51,21 @@ class Leg(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Both legs of a market."""
+    """Both legs of a market. `imbalance` and `spent` follow from them; they are kept because every decision reads them.
+
+    `imbalance`: shares of YES beyond those of NO, negative when NO is heavy. `spent`: dollars that left the wallet less those that came
+    back, fees included.
+    """
 
     yes: Leg = Leg()
     no: Leg = Leg()
+    imbalance: Micros = 0
+    spent: Micros = 0
+
+    def __post_init__(self) -> None:
+        yes, no = self.yes, self.no
+        force_setattr(self, "imbalance", yes.shares - no.shares)
+        force_setattr(self, "spent", yes.cost + no.cost - yes.proceeds - no.proceeds + yes.fees + no.fees)
 
     def leg(self, outcome: Outcome) -> Leg:
         """The outcome's leg."""
@@ -64,11 +76,6 @@ class Position(msgspec.Struct, frozen=True):
         if fill.outcome:
             return Position(self.yes, self.no.plus(fill))
         return Position(self.yes.plus(fill), self.no)
-
-    @property
-    def imbalance(self) -> Micros:
-        """Shares of YES beyond those of NO; negative when NO is heavy."""
-        return self.yes.shares - self.no.shares
 
     @property
     def heavy(self) -> Outcome:
@@ -84,11 +91,6 @@ class Position(msgspec.Struct, frozen=True):
     def fees(self) -> Micros:
         """All fees paid."""
         return self.yes.fees + self.no.fees
-
-    @property
-    def spent(self) -> Micros:
-        """Dollars that left the wallet less those that came back, fees included."""
-        return self.yes.cost + self.no.cost - self.yes.proceeds - self.no.proceeds + self.fees
 
     @property
     def locked_profit(self) -> Micros:

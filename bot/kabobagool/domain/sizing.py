@@ -25,7 +25,6 @@ def share_step(price: Price) -> int:
     return _CENT_PRICE // gcd(price, _CENT_PRICE)
 
 
-@cache
 def pair_step(price_yes: Price, price_no: Price) -> int:
     """The fewest whole shares that are whole cents at both prices."""
     return lcm(share_step(price_yes), share_step(price_no))
@@ -39,12 +38,18 @@ def smallest_buy(price: Price, min_order_shares: Micros) -> Micros:
     return -(-floor_shares // step) * step
 
 
+@cache
+def pair_bounds(price_yes: Price, price_no: Price, min_order_shares: Micros) -> tuple[Micros, Micros]:
+    """Step and least size, in shares, of a pair bought at these limits: both legs must be whole cents and above their minimum."""
+    step = pair_step(price_yes, price_no) * MICRO
+    least = smallest_buy(min(price_yes, price_no), min_order_shares)
+    return step, -(-least // step) * step
+
+
 def pair_shares(price_yes: Price, price_no: Price, available: Micros, min_order_shares: Micros) -> Micros:
     """The most shares up to `available` that both legs may ask for at these limits; 0 when that is below either leg's minimum."""
-    step = pair_step(price_yes, price_no) * MICRO
-    shares = available // step * step
-    cheaper = price_yes if price_yes < price_no else price_no
-    return shares if shares >= smallest_buy(cheaper, min_order_shares) else 0
+    step, least = pair_bounds(price_yes, price_no, min_order_shares)
+    return available // step * step if available >= least else 0
 
 
 def buy_order(outcome: Outcome, price: Price, shares: Micros) -> OrderPlan:

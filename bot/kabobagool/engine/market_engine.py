@@ -82,7 +82,10 @@ class MarketEngine:
         self.outcomes: Counter[str] = Counter()
         self.degraded: list[str] = []
         self.stopping = False
+        self.on_booked: Callable[[str, Fill], None] = lambda order_hash, fill: None
+        """Told of every fill as it is booked: settlement follows it from there."""
         self._naked_since_ms: int | None = None
+        self._purpose = Purpose.PAIR
         self._buffer = buffer
         self._flow = flow
         self._gate = gate
@@ -123,6 +126,12 @@ class MarketEngine:
             self.degraded.append(reason)
             log.error("degraded: no order will be sent before this is resolved", extra={"reason": reason})
 
+    def recover(self, reason: str) -> None:
+        """What `degrade` said of this reason no longer holds."""
+        if reason in self.degraded:
+            self.degraded.remove(reason)
+            log.info("recovered", extra={"reason": reason})
+
     def booked(self) -> None:
         """The tracker changed: take over the position, and notice a naked leg."""
         position = self.tracker.position
@@ -162,13 +171,14 @@ class MarketEngine:
         name = outcome_name(outcome)
         self.outcomes[name] += 1
         log.info("order", extra={"order": order.order_hash, "outcome": name, "leg": plan.outcome.name, "side": plan.side.value})
+        self._observer.order_ended(plan, self._purpose, outcome, self._flow.latency_s)
         self._apply(order, plan, outcome)
 
     def _apply(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
-        self._observer.outcome(plan, outcome)
         if isinstance(outcome, Filled):
             fill = Fill(plan.outcome, plan.side, outcome.shares, outcome.dollars, outcome.fee)
             self.tracker.book(order.order_hash, fill, now_ms=self._clock.now_ms())
+            self.on_booked(order.order_hash, fill)
             self.cooldown.reset()
             self.booked()
             return
@@ -182,6 +192,7 @@ class MarketEngine:
     def _on_resolved(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
         """An order whose end was unknown was found: counted beside the replies, so that replies still add up to orders."""
         self.outcomes[f"unknown_{outcome_name(outcome)}"] += 1
+        self._observer.order_found(plan, outcome)
         self._apply(order, plan, outcome)
 
     async def _next_view(self) -> PairView:
@@ -212,6 +223,7 @@ class MarketEngine:
         if refusal is not None:
             self.strategy.gave_up(refusal)
             return
+        self._purpose = intent.purpose
         result = await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self.strategy.acted)
         await self._after(result)
 

@@ -1,11 +1,11 @@
 """What the engine tells whoever listens: metrics in production, nothing in a test.
 
-A protocol here, so that the engine does not know Prometheus.
+A protocol here, so that the engine does not know Prometheus; `metrics_observer.py` speaks it.
 """
 
 from typing import Protocol
 
-from kabobagool.domain.intent import OrderPlan
+from kabobagool.domain.intent import OrderPlan, Purpose
 from kabobagool.domain.outcome import OrderOutcome
 from kabobagool.domain.position import Position
 from kabobagool.gate.interface import Answer
@@ -14,8 +14,11 @@ from kabobagool.gate.interface import Answer
 class EngineObserver(Protocol):
     """Called on the event loop; must not block and must not raise."""
 
-    def outcome(self, plan: OrderPlan, outcome: OrderOutcome) -> None:
-        """An order's outcome became known."""
+    def order_ended(self, plan: OrderPlan, purpose: Purpose, outcome: OrderOutcome, latency_s: float) -> None:
+        """An order got its reply after so many seconds."""
+
+    def order_found(self, plan: OrderPlan, outcome: OrderOutcome) -> None:
+        """The end of an order whose reply was lost became known."""
 
     def position(self, position: Position, *, naked: bool) -> None:
         """The position changed."""
@@ -27,7 +30,10 @@ class EngineObserver(Protocol):
 class Silent:
     """Listens to nothing."""
 
-    def outcome(self, plan: OrderPlan, outcome: OrderOutcome) -> None:
+    def order_ended(self, plan: OrderPlan, purpose: Purpose, outcome: OrderOutcome, latency_s: float) -> None:
+        """Ignore it."""
+
+    def order_found(self, plan: OrderPlan, outcome: OrderOutcome) -> None:
         """Ignore it."""
 
     def position(self, position: Position, *, naked: bool) -> None:

@@ -47,6 +47,8 @@ class OrderFlow:
         self._journal = journal
         self._clock = clock
         self._on_outcome = on_outcome
+        self.latency_s = 0.0
+        """How long the last reply took, in seconds of the clock."""
 
     async def send(self, intent: Intent, market: Market, *, still_good: Callable[[], bool], leaving: Callable[[], None]) -> Sent | NotSent:
         """Send the intent's orders in their order. `leaving` is called right before the first POST."""
@@ -64,7 +66,9 @@ class OrderFlow:
     async def _send_each(self, plans: tuple[OrderPlan, ...], signed: list[SignedOrder]) -> Sent:
         outcome: OrderOutcome = NEVER_SENT
         for number, (plan, order) in enumerate(zip(plans, signed, strict=True)):
+            started = self._clock.monotonic()
             outcome = await self._execution.submit(order)
+            self.latency_s = self._clock.monotonic() - started
             self._on_outcome(order, plan, outcome)
             await self._note(order.order_hash, outcome)
             if not isinstance(outcome, Filled):

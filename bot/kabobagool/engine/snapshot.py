@@ -43,12 +43,14 @@ class RuntimeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     unsettled_orders: int
     frozen_orders: tuple[str, ...]
     last_fill_ms: int | None
+    frames: int
     ticks: int
     decisions: int
     edges_seen: int
     edges_acted_on: int
     edges_rejected: dict[str, int]
     orders: dict[str, int]
+    fills: int
     cooldown_s: float
 
 

@@ -1,7 +1,8 @@
 """Trading without an exchange account: orders are matched against the real book as it is when they would have arrived.
 
-The engine cannot tell it from the venue, so a dry run measures the same strategy that would trade. It takes time to arrive, it is killed when the
-depth is gone, and what it took stays taken until that level changes: otherwise the same resting order would fill us a hundred times.
+The engine cannot tell it from the venue, so a dry run measures the same strategy that would trade. It takes time to arrive, it is
+killed when the depth is gone, and what it took stays taken until that level changes: otherwise the same resting order would fill us a
+hundred times.
 """
 
 import hashlib

@@ -10,12 +10,10 @@ from enum import StrEnum
 import msgspec
 
 from kabobagool.domain.fees import taker_fee
-from kabobagool.domain.market import Market, Side
-from kabobagool.domain.money import PRICE_ONE, Micros, notional
+from kabobagool.domain.market import FeeSchedule, Market, Side
+from kabobagool.domain.money import MICRO, MICROS_PER_PRICE, PRICE_ONE, Micros
 from kabobagool.domain.position import Fill
-from kabobagool.venue.clob import TradeRow
-
-TAKER = "TAKER"
+from kabobagool.venue.rows import TradeRow
 
 
 class FillStatus(StrEnum):
@@ -27,12 +25,16 @@ class FillStatus(StrEnum):
 
 
 class OrderFill(msgspec.Struct, frozen=True):
-    """All that one order traded, from its rows: `fill` sums those that did not fail. `match_ms` is that of the earliest row."""
+    """All that one order traded, from its rows: `fill` sums those that did not fail, `failed_shares` those that did.
+
+    `match_ms` is that of the earliest row.
+    """
 
     order_hash: str
     fill: Fill
     status: FillStatus
     match_ms: int
+    failed_shares: Micros = 0
 
 
 _FINALITY = {"FAILED": 3, "CONFIRMED": 2, "MINED": 1}
@@ -41,54 +43,61 @@ _FINALITY = {"FAILED": 3, "CONFIRMED": 2, "MINED": 1}
 
 def latest_rows(rows: Iterable[TradeRow]) -> list[TradeRow]:
     """One reading of each row, the most final one."""
-    latest: dict[tuple[str, int], TradeRow] = {}
+    latest: dict[str, TradeRow] = {}
     for row in rows:
-        key = (row.id, row.bucket_index)
-        known = latest.get(key)
+        known = latest.get(row.id)
         if known is None or _FINALITY.get(row.status, 0) > _FINALITY.get(known.status, 0):
-            latest[key] = row
+            latest[row.id] = row
     return list(latest.values())
 
 
 def fills_of(rows: Iterable[TradeRow], market: Market) -> list[OrderFill]:
     """Our orders' fills in this market, oldest first. Rows where we were the maker are left out: see `foreign_rows`."""
-    by_order: dict[tuple[str, str, str], list[TradeRow]] = {}
+    by_order: dict[str, list[TradeRow]] = {}
     for row in latest_rows(rows):
-        if row.trader_side == TAKER and row.asset_id in market.tokens:
-            by_order.setdefault((row.taker_order_id, row.asset_id, row.side), []).append(row)
+        if row.is_taker and row.token in market.tokens:
+            by_order.setdefault(row.taker_order_id, []).append(row)
     fills = [_order_fill(members, market) for members in by_order.values()]
-    return sorted(fills, key=lambda f: (f.match_ms, f.order_hash, f.fill.outcome, f.fill.side))
+    return sorted(fills, key=lambda fill: (fill.match_ms, fill.order_hash))
 
 
 def foreign_rows(rows: Iterable[TradeRow]) -> list[str]:
     """Ids of trades in which the wallet was the maker: this program never rests orders, so something else trades the wallet."""
-    return sorted({row.id for row in rows if row.trader_side != TAKER and row.status != "FAILED"})
+    return sorted({row.id for row in latest_rows(rows) if not (row.is_taker or row.failed)})
+
+
+def average_fee(schedule: FeeSchedule | None, shares: Micros, dollars: Micros) -> Micros:
+    """The fee of a fill whose prices are not known yet, reckoned at its average price; 0 for a market whose fee is unknown."""
+    if schedule is None or not shares:
+        return 0
+    return taker_fee(schedule, min(PRICE_ONE, (dollars * PRICE_ONE + shares // 2) // shares), shares)
 
 
 def _order_fill(rows: list[TradeRow], market: Market) -> OrderFill:
-    good = [row for row in rows if row.status != "FAILED"]
+    good = [row for row in rows if not row.failed]
     first = rows[0]
-    side = Side(first.side)
     fill = Fill(
-        outcome=market.outcome_of(first.asset_id),
-        side=side,
-        shares=sum(row.size for row in good),
+        outcome=market.outcome_of(first.token),
+        side=first.side,
+        shares=sum(row.shares for row in good),
         dollars=sum(row_dollars(row) for row in good),
         fee=sum(_fee(row, market) for row in good),
     )
-    return OrderFill(first.taker_order_id, fill, _status(good), min(row.match_time_s for row in rows) * 1000)
+    match_ms = min(row.match_time_s for row in rows) * 1000
+    return OrderFill(first.taker_order_id, fill, _status(good), match_ms, sum(row.shares for row in rows) - fill.shares)
 
 
 def row_dollars(row: TradeRow) -> Micros:
     """What a row's shares cost (rounded up) or brought (rounded down)."""
-    return notional(row.price, row.size) if row.side == Side.BUY else row.price * row.size // PRICE_ONE
+    return row.dollars if row.side is Side.BUY else row.shares * row.price_micros // MICRO
 
 
 def _fee(row: TradeRow, market: Market) -> Micros:
-    return taker_fee(market.fee, row.price, row.size) if market.fee else 0
+    price = (row.price_micros + MICROS_PER_PRICE // 2) // MICROS_PER_PRICE
+    return taker_fee(market.fee, price, row.shares) if market.fee else 0
 
 
 def _status(good: list[TradeRow]) -> FillStatus:
     if not good:
         return FillStatus.FAILED
-    return FillStatus.CONFIRMED if all(row.status == "CONFIRMED" for row in good) else FillStatus.PENDING
+    return FillStatus.CONFIRMED if all(row.confirmed for row in good) else FillStatus.PENDING

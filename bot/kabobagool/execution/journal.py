@@ -1,7 +1,8 @@
 """The journal of intents: what is about to be sent, on disk before the first byte of it leaves.
 
-A process can die between any two lines. What it had signed is found here by the next one, which asks the venue what became of each order by its
-hash before it opens anything. A journal that cannot be written stops new pairs; it is never replaced by an empty one behind the user's back.
+A process can die between any two lines. What it had signed is found here by the next one, which asks the venue what became of each
+order by its hash before it opens anything. A journal that cannot be written stops new pairs; it is never replaced by an empty one
+behind the user's back.
 
 Called by the engine before and after every order and by whoever starts a market. All work happens on one thread of its own (see
 `journal_store.py` for the SQL), so that a slow disk never holds up the event loop.
@@ -74,7 +75,10 @@ class Journal:
         await self._run(lambda: self._store.insert(intent))
 
     async def mark(self, order_hash: str, outcome: OrderOutcome) -> None:
-        """Write what became of an order. Delayed and Unknown leave it open; nothing opens a resolved one again. JournalError for a strange hash."""
+        """Write what became of an order. Delayed and Unknown leave it open; nothing opens a resolved one again.
+
+        JournalError for an order that was never recorded.
+        """
         now_ms = self._clock.now_ms()
         await self._run(lambda: self._store.update(order_hash, outcome, now_ms))
 

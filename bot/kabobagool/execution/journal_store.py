@@ -1,6 +1,7 @@
 """The journal's SQLite file: schema, checks on opening, and the few statements there are.
 
-Called by `journal.py` on its one thread; nothing else touches the file. WAL with synchronous=FULL: a committed intent survives the power cord.
+Called by `journal.py` on its one thread; nothing else touches the file. WAL with synchronous=FULL: a committed intent survives the power
+cord.
 """
 
 import sqlite3
@@ -176,7 +177,9 @@ class JournalStore:
             raise JournalError(f"{self.path}: this is another program's database; name a file of its own for the journal")
         version = self._pragma("user_version")
         if version != SCHEMA_VERSION:
-            raise JournalError(f"{self.path}: written by journal version {version}, this program reads {SCHEMA_VERSION}; use the matching release")
+            raise JournalError(
+                f"{self.path}: written by journal version {version}, this program reads {SCHEMA_VERSION}; use the matching release"
+            )
         verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"malformed: {verdict}")

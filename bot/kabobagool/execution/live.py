@@ -1,12 +1,13 @@
-"""Orders to the real venue, through its official client on two threads of its own, so that signing and waiting never hold up the event loop.
+"""Orders to the real venue, through its official client.
 
-An order is sent once. Whatever comes back, or does not, becomes an outcome; only `lookup` may turn a doubt into something else. Made by `cli/`
-for live trading, called by the engine through `client.ExecutionClient`.
+It works on two threads of its own, so that signing and waiting never hold up the event loop. An order is sent once. Whatever comes
+back, or does not, becomes an outcome; only `lookup` may turn a doubt into something else. Made by `cli/` for live trading, called by the
+engine through `client.ExecutionClient`.
 """
 
 import asyncio
 import random
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
 
 from kabobagool.clock import Clock
@@ -14,18 +15,24 @@ from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.market import Market
 from kabobagool.domain.outcome import OrderOutcome, Rejected, Rejection, Unknown
 from kabobagool.execution.client import AlreadySentError, SignedOrder
+from kabobagool.execution.fills import average_fee
 from kabobagool.execution.lookup import NOT_FOUND_AFTER_S, AccountReader, OrderLookup
-from kabobagool.execution.replies import outcome_of_reply
 from kabobagool.execution.wallet import Wallet
+from kabobagool.venue.errors import classify
 from kabobagool.venue.signing import ApiCredentials
 
 if TYPE_CHECKING:
-    from kabobagool.execution.official import OfficialClient, OrderSigner, SignedOrderV2
+    from py_clob_client_v2.order_utils.model.order_data_v2 import SignedOrderV2
+
+    from kabobagool.execution.official import OrderClient, OrderSigner, Reply
 
 THREADS = 2
 """One for each leg."""
 REQUEST_TIMEOUT_S = 5.0
+QUEUE_SHARE = 0.5
+"""Part of the timeout an order may wait for a thread before it is not sent at all."""
 REMEMBERED_ORDERS = 10_000
+NOT_SENT = Rejected(Rejection.OTHER, "not sent: both order threads were busy for too long")
 
 
 class ClobExecution:
@@ -48,7 +55,7 @@ class ClobExecution:
         self._timeout_s = timeout_s
         self._lookup = OrderLookup(reader=reader, clock=clock, not_found_after_s=not_found_after_s)
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="orders")
-        self._tools: asyncio.Task[tuple[OrderSigner, OfficialClient]] | None = None
+        self._tools: asyncio.Future[tuple[OrderSigner, OrderClient]] | None = None
         self._sent: dict[str, None] = {}
 
     async def start(self) -> None:
@@ -65,17 +72,18 @@ class ClobExecution:
         """POST a signed order, once. AlreadySentError for the second time; everything else is an outcome."""
         _, client = await self._loaded()
         self._claim(signed.order_hash)
-        sending = self._threads.submit(client.place, cast("SignedOrderV2", signed.payload))
+        start_by = self._clock.monotonic() + self._timeout_s * QUEUE_SHARE
+        sending = self._threads.submit(self._place, client, cast("SignedOrderV2", signed.payload), start_by)
         try:
-            reply = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(sending)), self._timeout_s)
+            reply = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(sending)), self._timeout_s * (1 + QUEUE_SHARE))
         except TimeoutError:
-            return self._too_late(sending)
+            return NOT_SENT if sending.cancel() else Unknown("the reply to the order never ended")
         except asyncio.CancelledError:
             sending.cancel()
             raise
         except Exception as e:
             return Unknown(f"{type(e).__name__} while sending")
-        return outcome_of_reply(reply, signed)
+        return NOT_SENT if reply is None else _outcome(reply, signed)
 
     async def lookup(self, order_hash: str, market: Market, since_ms: int) -> OrderOutcome | None:
         """What became of an order that was sent at `since_ms` at the earliest; None while that cannot be said yet."""
@@ -92,21 +100,31 @@ class ClobExecution:
         if len(self._sent) > REMEMBERED_ORDERS:
             del self._sent[next(iter(self._sent))]
 
-    def _too_late(self, sending: "Future[object]") -> OrderOutcome:
-        if sending.cancel():
-            return Rejected(Rejection.OTHER, f"not sent: both order threads were busy for {self._timeout_s:g} s")
-        return Unknown(f"no reply to the order within {self._timeout_s:g} s")
+    def _place(self, client: "OrderClient", payload: "SignedOrderV2", start_by: float) -> "Reply | None":
+        """In a thread of the pool: send, unless the order waited so long for the thread that its price is old."""
+        return client.place(payload) if self._clock.monotonic() <= start_by else None
 
-    async def _loaded(self) -> "tuple[OrderSigner, OfficialClient]":
+    async def _loaded(self) -> "tuple[OrderSigner, OrderClient]":
         if self._tools is None:
-            self._tools = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._threads, self._load))
+            self._tools = asyncio.get_running_loop().run_in_executor(self._threads, self._load)
         return await asyncio.shield(self._tools)
 
-    def _load(self) -> "tuple[OrderSigner, OfficialClient]":
-        from kabobagool.execution.official import OfficialClient, OrderSigner
+    def _load(self) -> "tuple[OrderSigner, OrderClient]":
+        from kabobagool.execution.official import OrderClient, OrderSigner
 
         signer = OrderSigner(wallet=self._wallet, clock=self._clock, rng=self._rng)
-        client = OfficialClient(
+        client = OrderClient(
             host=self._host, wallet=self._wallet, credentials=self._credentials, clock=self._clock, timeout_s=self._timeout_s
         )
         return signer, client
+
+
+def _outcome(reply: "Reply", signed: SignedOrder) -> OrderOutcome:
+    fee = signed.market.fee
+    return classify(
+        reply.status,
+        reply.headers,
+        reply.body,
+        fee_of=lambda shares, dollars: average_fee(fee, shares, dollars),
+        side=signed.plan.side,
+    )

@@ -1,7 +1,8 @@
 """What became of an order whose reply was lost: asked by its hash, twice when in doubt, never by sending it again.
 
-The order itself says whether it matched, the trades say how much. "Not found" proves nothing at first: only when the venue has said so for a
-while, and no trade names the hash, did the order never arrive. Called by `live.py` (and through it by the engine and by `reconcile.py`).
+The order itself says whether it matched, the trades say how much. "Not found" proves nothing at first: only when the venue has said so
+for a while, and no trade names the hash, did the order never arrive. Called by `live.py` (and through it by the engine and by
+`reconcile.py`).
 """
 
 from typing import Protocol
@@ -13,7 +14,7 @@ from kabobagool.domain.market import Market
 from kabobagool.domain.money import Micros
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome
 from kabobagool.execution.fills import FillStatus, fills_of
-from kabobagool.venue.clob import OrderRow, TradeRow
+from kabobagool.venue.rows import OrderRow, TradeRow
 
 NOT_FOUND_AFTER_S = 60.0
 LOOK_AGAIN_S = 2.0
@@ -80,7 +81,7 @@ class OrderLookup:
         return None if order.status == MATCHED else Killed(order.status)
 
     def _with_trades(self, order_hash: str, order: OrderRow | None, filled: Filled) -> Filled | None:
-        """Rows of one match can appear one after the other: they are complete when the order agrees, or when a second look finds no more."""
+        """Rows of one match can appear one by one: they are complete when the order agrees or a second look finds no more."""
         complete = order is not None and order.status == MATCHED and order.size_matched in (filled.shares, filled.dollars)
         sighting = Sighting(found=True, shares=filled.shares, dollars=filled.dollars)
         return filled if complete or self._seen_before(order_hash, sighting) else None

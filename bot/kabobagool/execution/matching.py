@@ -1,7 +1,7 @@
 """What a fill-or-kill order would get from a book, by the venue's rules: pure, for the dry run.
 
-A BUY spends its whole dollar budget or nothing: better prices give more shares. A SELL gives all its shares or nothing. Amounts the venue would
-refuse are refused here in the same words, so that a dry run is no kinder than the venue.
+A BUY spends its whole dollar budget or nothing: better prices give more shares. A SELL gives all its shares or nothing. Amounts the
+venue would refuse are refused here in the same words, so that a dry run is no kinder than the venue.
 """
 
 from collections.abc import Iterable, Iterator

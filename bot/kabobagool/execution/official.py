@@ -1,7 +1,8 @@
 """The venue's own Python client, made to tell everything it learns and to do nothing on its own.
 
-It builds, signs and posts; but it would also poll for transaction hashes up to 30 seconds after a match, and its errors lose the headers that say
-whether a 429 was a refusal. Importing it costs half a second and 15 MB, so only `clob.py` and `credentials.py` do, on their own threads.
+It builds, signs and posts; but it would also poll for transaction hashes up to 30 seconds after a match, and its errors lose the
+headers that say whether a 429 was a refusal. Importing it costs half a second and 15 MB, so only `live.py` and `credentials.py` do, on
+their own threads.
 """
 
 import random
@@ -37,14 +38,24 @@ class Reply(msgspec.Struct, frozen=True):
     body: object
 
 
-class OfficialClient(ClobClient):  # type: ignore[misc]
-    """`ClobClient` that posts an order once and returns the whole reply."""
+class AccountClient(ClobClient):  # type: ignore[misc]
+    """`ClobClient` that takes the time from our clock; makes and checks API credentials."""
 
-    def __init__(self, *, host: str, wallet: Wallet, credentials: ApiCredentials, clock: Clock, timeout_s: float) -> None:
-        creds = ApiCreds(api_key=credentials.key, api_secret=credentials.secret, api_passphrase=credentials.passphrase)
+    def __init__(self, *, host: str, wallet: Wallet, credentials: ApiCredentials | None, clock: Clock) -> None:
+        creds = ApiCreds(credentials.key, credentials.secret, credentials.passphrase) if credentials else None
         signature_type = SignatureTypeV2(wallet.signature_type)
         super().__init__(host, wallet.chain_id, wallet.private_key, creds, signature_type, wallet.funder, retry_on_error=False)
         self._clock = clock
+
+    def _get_timestamp(self) -> int:
+        return self._clock.now_ms() // 1000
+
+
+class OrderClient(AccountClient):
+    """The client that posts an order once and returns the whole reply."""
+
+    def __init__(self, *, host: str, wallet: Wallet, credentials: ApiCredentials, clock: Clock, timeout_s: float) -> None:
+        super().__init__(host=host, wallet=wallet, credentials=credentials, clock=clock)
         self._timeout_s = timeout_s
 
     def place(self, signed: SignedOrderV2) -> Reply:
@@ -65,9 +76,6 @@ class OfficialClient(ClobClient):  # type: ignore[misc]
         except httpx.RequestError as e:
             return Reply(None, {}, f"{type(e).__name__}: no reply to the order")
         return Reply(response.status_code, dict(response.headers), _body(response))
-
-    def _get_timestamp(self) -> int:
-        return self._clock.now_ms() // 1000
 
     def _resolve_transactions_hashes(self, response: Reply) -> Reply:
         return response

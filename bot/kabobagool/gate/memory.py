@@ -1,8 +1,8 @@
 """The order gate of one process: Hydra's markets share one, and tests use it wherever the shared one would do.
 
-It is a token bucket as GCRA reservation in whole microseconds: granting moves a "theoretical arrival time" forward, refusing moves nothing. Two
-lanes stand behind each other: everything passes the wallet's lane, new pairs must also pass a slower one, so that the difference is always left
-for hedges and unwinds.
+It is a token bucket as GCRA reservation in whole microseconds: granting moves a "theoretical arrival time" forward, refusing moves
+nothing. Two lanes stand behind each other: everything passes the wallet's lane, new pairs must also pass a slower one, so that the
+difference is always left for hedges and unwinds.
 
 Called by the engine through `interface.OrderGate`; whoever knows the position tells it the exposure with `set_exposure`.
 """
@@ -23,8 +23,8 @@ HALT_RECHECK_S = 1.0
 class Lane:
     """One GCRA: `interval_us` between slots in the long run, up to `burst` slots at once after silence.
 
-    Slots taken in any window of w seconds are at most `max(burst, cost) + w / interval`: a request larger than the burst leaves as a whole, one
-    interval per missing slot later than its first slot could have.
+    Slots taken in any window of w seconds are at most `max(burst, cost) + w / interval`: a request larger than the burst leaves as a
+    whole, one interval per missing slot later than its first slot could have.
     """
 
     __slots__ = ("_arrival_us", "_burst_us", "interval_us")
@@ -50,10 +50,10 @@ class Lane:
 class MemoryGate:
     """`OrderGate` inside one process.
 
-    `interval_us` is microseconds per order in the long run (0: no limit), `burst` how many may leave together after silence, `reserve_fraction`
-    the part of the rate that new pairs never get, `tokens_at_start` the slots there are at once. `exposure_cap_micros` bounds the dollars at
-    stake over all markets, None does not. A request larger than the burst waits until all its slots are there, so that both legs of a pair leave
-    back to back. ValueError for settings that make no sense.
+    `interval_us` is microseconds per order in the long run (0: no limit), `burst` how many may leave together after silence,
+    `reserve_fraction` the part of the rate that new pairs never get, `tokens_at_start` the slots there are at once.
+    `exposure_cap_micros` bounds the dollars at stake over all markets, None does not. A request larger than the burst waits until all
+    its slots are there, so that both legs of a pair leave back to back. ValueError for settings that make no sense.
     """
 
     def __init__(
@@ -87,7 +87,10 @@ class MemoryGate:
         return cls(clock=clock, interval_us=round(seconds * MICROSECONDS), burst=1, exposure_cap_micros=exposure_cap_micros)
 
     async def acquire(self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float) -> Answer:
-        """Ask for `cost` orders of `notional` dollars together to leave: all of them or none. Never sleeps. ValueError for a cost below 1."""
+        """Ask for `cost` orders of `notional` dollars together to leave: all of them or none. Never sleeps.
+
+        ValueError for a cost below 1.
+        """
         if cost < 1:
             raise ValueError(f"cost={cost}: an order costs at least one slot")
         now_us = self._now_us()

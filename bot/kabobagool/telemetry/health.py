@@ -138,4 +138,4 @@ def _why_not(error: OSError, host: str, port: int) -> str:
         case errno.EACCES:
             return f"HEALTH_CHECK_PORT={port}: this user may not listen there; choose one above 1023, or 0 for any free one"
         case _:
-            return f"HEALTH_CHECK_HOST={host}: cannot listen there ({error.strerror or error}); 127.0.0.1 is this machine, 0.0.0.0 all addresses"
+            return f"HEALTH_CHECK_HOST={host}: cannot listen there ({error.strerror or error}); 127.0.0.1 is this machine, 0.0.0.0 is all"

@@ -1,8 +1,8 @@
 """The venue's answers to an order, translated from its words into one of five outcomes.
 
-Execution calls `classify` with whatever came back, or with a status of None when nothing did. The table is ordered by what is safe: an order
-is called refused only when the venue said so in words known to mean it; anything else is `Unknown`, which costs a look-up by hash, while
-a wrong "refused" costs a second purchase. `VenueError` is the base of everything this package raises.
+Execution calls `classify` with whatever came back, or a status of None when nothing did. An order is called refused only when the venue
+said so; anything doubtful is `Unknown`, which costs a look-up by hash, while a wrong "refused" costs a second purchase. `VenueError` is the
+base of everything this package raises.
 """
 
 import math

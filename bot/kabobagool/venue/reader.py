@@ -111,7 +111,7 @@ class Reader:
 
     def _delay_s(self, attempt: int) -> float:
         """Half fixed, half random: bots that were refused together must not come back together."""
-        delay = min(self._policy.first_delay_s * 2**attempt, self._policy.longest_delay_s)
+        delay = min(self._policy.first_delay_s * (1 << attempt), self._policy.longest_delay_s)
         return delay * (0.5 + self._rng.random() / 2)
 
     def _asked_s(self, reply: HttpReply) -> float:

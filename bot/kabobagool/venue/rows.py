@@ -14,8 +14,9 @@ import msgspec
 from kabobagool.domain.book import Level
 from kabobagool.domain.market import NO_FEE, FeeSchedule, Side
 from kabobagool.domain.money import MICRO, Micros, Price
-from kabobagool.venue.reader import ResponseError, Scalar, field_integer, field_micros, field_price, plain_text
+from kabobagool.venue.reader import ResponseError, Scalar, decode, field_integer, field_micros, field_price, plain_text
 from kabobagool.venue.signing import EXCHANGE, NEG_RISK_EXCHANGE
+from kabobagool.venue.transport import HttpReply
 
 UNKNOWN_DELAY_MS: Final = 250
 """Taken for a market that delays takers without saying how long: any delay keeps it from being traded."""
@@ -42,7 +43,7 @@ class MarketInfo:
 class BookSummary:
     """A whole book read over HTTP. Levels are in the venue's order: use max and min, never an index."""
 
-    token: str
+    asset_id: str
     condition_id: str
     timestamp_ms: int
     bids: list[Level]
@@ -188,16 +189,12 @@ class _TradeWire(msgspec.Struct):
     maker_orders: list[_MakerWire] | None = None
 
 
-class TradePage(msgspec.Struct):
-    """One page of `/data/trades` as it came; `rows_of` reads it."""
-
+class _TradePageWire(msgspec.Struct):
     data: list[_TradeWire] | None = None
     next_cursor: str | None = None
 
 
-class OrderWire(msgspec.Struct):
-    """One order as it came; `order_row` reads it."""
-
+class _OrderWire(msgspec.Struct):
     id: str
     status: str
     market: str = ""
@@ -209,13 +206,9 @@ class OrderWire(msgspec.Struct):
     created_at: Scalar = None
 
 
-MarketWire = _MarketWire
-BookWire = _BookWire
-BalanceWire = _BalanceWire
-
-
-def market_info(wire: _MarketWire, *, condition_id: str, endpoint: str) -> MarketInfo:
+def market_info(reply: HttpReply, *, condition_id: str, endpoint: str) -> MarketInfo:
     """Read a market. ResponseError when it has no tick size."""
+    wire = decode(_MarketWire, reply, endpoint)
     tick_size = field_price(wire.mts, endpoint, "mts")
     if not tick_size:
         raise ResponseError(f"{endpoint}: field mts: a tick size of 0")
@@ -247,10 +240,14 @@ def fee_schedule(details: object, *, rate_key: str, exponent_key: str) -> FeeSch
     return FeeSchedule(rate_micros, int(exponent)) if rate_micros else NO_FEE
 
 
-def book_summary(wire: _BookWire, endpoint: str) -> BookSummary:
-    """Read a book."""
+def book_summaries(reply: HttpReply, endpoint: str) -> list[BookSummary]:
+    """Read the books of a `/books` reply; tokens without a book are not in it."""
+    return [_book_summary(wire, endpoint) for wire in decode(list[_BookWire], reply, endpoint)]
+
+
+def _book_summary(wire: _BookWire, endpoint: str) -> BookSummary:
     return BookSummary(
-        token=wire.asset_id,
+        asset_id=wire.asset_id,
         condition_id=wire.market,
         timestamp_ms=0 if wire.timestamp in (None, "") else field_integer(wire.timestamp, endpoint, "timestamp"),
         bids=_levels(wire.bids, endpoint, "bids"),
@@ -266,8 +263,9 @@ def _levels(levels: list[_LevelWire] | None, endpoint: str, field: str) -> list[
     return [(field_price(level.price, endpoint, field), field_micros(level.size, endpoint, field)) for level in levels or ()]
 
 
-def balance(wire: _BalanceWire, endpoint: str) -> Balance:
+def balance(reply: HttpReply, endpoint: str) -> Balance:
     """Read a balance. Both numbers come in base units, not as decimals."""
+    wire = decode(_BalanceWire, reply, endpoint)
     amount = field_integer(wire.balance, endpoint, "balance")
     given = {spender.lower(): field_integer(units, endpoint, "allowances") for spender, units in (wire.allowances or {}).items()}
     if not given and wire.allowance not in (None, ""):
@@ -276,10 +274,14 @@ def balance(wire: _BalanceWire, endpoint: str) -> Balance:
     return Balance(amount, min(ours, default=0), given)
 
 
-def rows_of(page: TradePage, *, owner: str, address: str, endpoint: str) -> list[TradeRow]:
-    """Trades of a page; of the resting orders in them only those that belong to the API key or the address."""
+def trade_page(reply: HttpReply, *, owner: str, address: str, endpoint: str) -> tuple[list[TradeRow], str]:
+    """Trades of a page and the cursor of the next, `""` when there is none.
+
+    Of the resting orders in a trade only those are kept that belong to the API key `owner` or to the wallet `address`.
+    """
+    page = decode(_TradePageWire, reply, endpoint)
     mine = (owner.lower(), address.lower())
-    return [_trade_row(wire, mine, endpoint) for wire in page.data or ()]
+    return [_trade_row(wire, mine, endpoint) for wire in page.data or ()], page.next_cursor or ""
 
 
 def _trade_row(wire: _TradeWire, mine: tuple[str, str], endpoint: str) -> TradeRow:
@@ -314,8 +316,11 @@ def _maker_fills(wire: _TradeWire, mine: tuple[str, str], endpoint: str) -> list
     ]
 
 
-def order_row(wire: OrderWire, endpoint: str) -> OrderRow:
-    """Read an order."""
+def order_row(reply: HttpReply, endpoint: str) -> OrderRow | None:
+    """Read an order. None for the empty answers of a venue that does not know it."""
+    if reply.body.strip() in (b"", b"null", b"{}", b'""'):
+        return None
+    wire = decode(_OrderWire, reply, endpoint)
     return OrderRow(
         id=wire.id.lower(),
         status=wire.status.upper().removeprefix("ORDER_STATUS_"),

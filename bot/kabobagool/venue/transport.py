@@ -6,7 +6,7 @@ posts orders, the same proxy and a time-out. Errors name method, host and path: 
 """
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -127,25 +127,17 @@ class CurlTransport:
         return self._session
 
 
-def configure_official_client(
-    proxy_url: str | None, timeout_s: float, *, on_reply: Callable[[int, Mapping[str, str]], None] | None = None
-) -> None:
+def configure_official_client(proxy_url: str | None, timeout_s: float) -> None:
     """Give the official client's one shared HTTP client a proxy and a time-out; call once, before its first request.
 
-    `on_reply` sees status and headers of every reply, in the thread that made the request: the official client throws headers away, and
-    without them a 429 of the venue's own limiter cannot be told from any other. ValueError for a proxy it cannot use.
+    ValueError for a proxy it cannot use.
     """
     import httpx
     from py_clob_client_v2.http_helpers import helpers
 
     check_proxy(proxy_url, schemes=("http", "https"), hint="the official client cannot use a SOCKS proxy: give an http one")
-
-    def tell(response: httpx.Response) -> None:
-        if on_reply is not None:
-            on_reply(response.status_code, _lower(response.headers))
-
     former = helpers._http_client
-    helpers._http_client = httpx.Client(http2=True, proxy=proxy_url, timeout=timeout_s, trust_env=False, event_hooks={"response": [tell]})
+    helpers._http_client = httpx.Client(http2=True, proxy=proxy_url, timeout=timeout_s, trust_env=False)
     former.close()
 
 

@@ -5,6 +5,7 @@ from decimal import ROUND_CEILING, Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from paper_exchange.fees import taker_fee
 
 MICRO = 1_000_000
@@ -16,9 +17,7 @@ MICRO = 1_000_000
     rate_micros=st.integers(0, 250_000),
     exponent=st.integers(0, 3),
 )
-def test_the_fee_equals_the_formula_in_decimals_rounded_up_to_five_places(
-    shares: int, price: int, rate_micros: int, exponent: int
-) -> None:
+def test_the_fee_equals_the_formula_in_decimals_rounded_up_to_five_places(shares: int, price: int, rate_micros: int, exponent: int) -> None:
     p = Decimal(price) / 10_000
     exact = Decimal(shares) / MICRO * Decimal(rate_micros) / MICRO * (p * (1 - p)) ** exponent
     expected = exact.quantize(Decimal("0.00001"), rounding=ROUND_CEILING)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.paper_exchange.core.worlds import MARKET, YES, buy, order, sell
+
 from paper_exchange.ledger import UNLIMITED, Account
 from paper_exchange.rules import Situation, decimal_text, first_refusal
 from paper_exchange.types import MICRO, OrderRequest, Side
-
-from tests.paper_exchange.core.worlds import MARKET, YES, buy, order, sell
 
 RICH = Account(dollars=10_000 * MICRO, shares={YES: 10_000 * MICRO})
 
@@ -81,7 +81,7 @@ def test_a_price_at_the_ends_is_refused(cents: int, text: str) -> None:
 
 
 def test_a_price_below_the_first_tick_is_out_of_range() -> None:
-    assert refusal(spend(1_000_000, 500_000_000)) == "invalid price (0), min: 0.01 - max: 0.99"
+    assert refusal(spend(1_000_000, 500_000_000)) == "invalid price (0.002), min: 0.01 - max: 0.99"
 
 
 def test_a_buy_below_one_dollar_is_refused_with_its_amount() -> None:

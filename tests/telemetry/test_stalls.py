@@ -1,0 +1,63 @@
+"""A blocked event loop is noticed, an idle one is not accused."""
+
+import asyncio
+import time
+
+from kabobagool.telemetry.metrics import BotMetrics
+from kabobagool.telemetry.stalls import StallMeter
+
+
+async def test_a_blocking_call_is_measured_about_as_long_as_it_was() -> None:
+    async with StallMeter() as meter:
+        await asyncio.sleep(0.03)
+        time.sleep(0.15)  # noqa: ASYNC251 - the fault under test
+        await asyncio.sleep(0.03)
+    assert 0.12 <= meter.worst_s < 1.0
+
+
+async def test_a_stall_that_lasts_until_the_end_is_not_missed() -> None:
+    async with StallMeter() as meter:
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # noqa: ASYNC251 - the fault under test
+    assert meter.worst_s >= 0.08
+
+
+async def test_a_stall_is_visible_while_it_lasts() -> None:
+    async with StallMeter() as meter:
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # noqa: ASYNC251 - the fault under test
+        assert meter.worst_s >= 0.08
+
+
+async def test_waiting_is_not_stalling() -> None:
+    async with StallMeter() as meter:
+        await asyncio.sleep(0.1)
+    assert meter.worst_s < 0.08
+
+
+async def test_the_worst_is_told_once_when_it_is_taken() -> None:
+    async with StallMeter() as meter:
+        await asyncio.sleep(0)
+        time.sleep(0.15)  # noqa: ASYNC251 - the fault under test
+        await asyncio.sleep(0.03)
+        assert meter.take_worst_s() >= 0.12
+        await asyncio.sleep(0.03)
+        assert meter.take_worst_s() < 0.12
+
+
+async def test_stalls_reach_the_metrics() -> None:
+    metrics = BotMetrics()
+    async with StallMeter(on_lateness=metrics.loop_stalled):
+        await asyncio.sleep(0.1)
+    count = metrics.registry.get_sample_value("kabobagool_event_loop_stall_seconds_count")
+    assert count is not None
+    assert count >= 3
+
+
+async def test_stopping_leaves_no_task_behind() -> None:
+    before = asyncio.all_tasks()
+    meter = StallMeter()
+    meter.start()
+    await meter.stop()
+    await meter.stop()
+    assert asyncio.all_tasks() == before
