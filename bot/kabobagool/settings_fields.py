@@ -234,7 +234,7 @@ class HealthVariables(BaseModel):
     """The local HTTP server with /health, /status and /metrics."""
 
     enable_health_server: Switch = variable(True, "Serve /health and /status.")
-    enable_metrics: Switch = variable(True, "Serve /metrics on the same port.")
+    enable_metrics: Switch = variable(True, "Serve /metrics on the same port; needs ENABLE_HEALTH_SERVER.")
     health_check_host: str = variable("127.0.0.1", "Address it listens on; the container images set 0.0.0.0.", unit="address", min_length=1)
     health_check_port: int = variable(8080, "Port it listens on; 0 takes any free one.", ge=0, le=65_535)
     health_price_staleness_threshold: Exact = variable(

@@ -86,8 +86,6 @@ class Exchange:
             due_ms = market.end_ms + self.settings.resolution_delay_ms
             self._schedule(due_ms, _RESOLUTION, lambda at_ms: self._clearing.resolve(books, at_ms))
 
-    # Time
-
     def advance(self, now_ms: int) -> list[Event]:
         """Move to `now_ms` and return everything that happened since the last call, in time order. Time never runs backwards."""
         self._run_until(now_ms)
@@ -128,8 +126,6 @@ class Exchange:
         if not books.resolved:
             self._events.extend(books.step())
             self._schedule_books(books)
-
-    # Markets
 
     @property
     def markets(self) -> tuple[PaperMarket, ...]:
@@ -177,8 +173,6 @@ class Exchange:
         """Orders and shares that the visible book promised and the fillability rule denied."""
         return self._books[condition_id].ghosts
 
-    # Wallets
-
     def deposit(self, maker: str, micros: int) -> None:
         """Credit a wallet with micro-dollars. Raises ValueError unless positive."""
         self.ledger.deposit(maker, micros)
@@ -190,8 +184,6 @@ class Exchange:
     def account(self, maker: str) -> Account:
         """The wallet's account, empty if it was never seen."""
         return self.ledger.account(maker)
-
-    # Orders
 
     def submit(self, request: OrderRequest, now_ms: int) -> Submission:
         """Take an order at `now_ms`: refuse it, match it, or hold it for latency and taker delay until `due_ms`."""

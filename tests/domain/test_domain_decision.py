@@ -235,11 +235,18 @@ def test_a_forced_hedge_walks_into_the_book() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "at", "loss"),
-    [("0", "0.55", "0"), ("0", "0.60", "5"), ("0", "0.50", "-5"), ("0.04", "0.55", "1.98"), ("0.07", "0.60", "8.4125")],
+    ("rate", "paid_fee", "at", "loss"),
+    [
+        ("0", "0", "0.55", "0"),
+        ("0", "0", "0.60", "5"),
+        ("0", "0", "0.50", "-5"),
+        ("0.04", "0.99", "0.55", "1.98"),
+        ("0.07", "1.7325", "0.60", "8.4125"),
+    ],
 )
-def test_the_loss_of_a_hedge_counts_both_legs_and_both_fees(rate: str, at: str, loss: str) -> None:
+def test_the_loss_of_a_hedge_counts_both_legs_and_both_fees(rate: str, paid_fee: str, at: str, loss: str) -> None:
     traded: Market = market(rate=rate)
     assert traded.fee is not None
+    position = position_of([bought(NO, "100", "0.45", fee=paid_fee)])
     order = buy_order(YES, price(at), micros("100"))
-    assert hedge_loss(naked(NO, "100", "0.45"), order, traded.fee) == micros(loss)
+    assert hedge_loss(position, order, traded.fee) == micros(loss)

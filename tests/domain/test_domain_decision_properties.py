@@ -1,15 +1,15 @@
-"""Whatever the books, the position and the policy: an intent is never too dear, too large, refused by the venue or made from a doubtful view."""
+"""Whatever the books, the position and the policy: no intent is too dear, too large, refused or made from a doubtful view."""
 
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
 from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.support.domain_strategies import (
     NOW_MS,
     fee_by_decimal,
     fill_or_kill_buy,
+    lopsided_positions,
     policies,
     positions,
     tempting_views,
@@ -25,9 +25,8 @@ from kabobagool.domain.position import Position
 
 seldom = settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 """Only some situations make the intent a test is about; the others are skipped, not counted."""
-paired, sequential = policies(paired=st.just(True)), policies(paired=st.just(False))
+paired, sequential = policies(paired=True), policies(paired=False)
 views = tempting_views()
-lopsided = positions().filter(lambda position: abs(position.imbalance) > 5_000_000)
 quick_to_hedge = policies().map(lambda policy: replace(policy, forced_hedge_above=5_000_000, orphan_loss_cap=200_000_000))
 
 
@@ -120,7 +119,7 @@ def test_the_average_pair_after_a_leg_is_within_the_limit(view: PairView, positi
 
 
 @seldom
-@given(views, lopsided, quick_to_hedge)
+@given(views, lopsided_positions(), quick_to_hedge)
 def test_a_forced_hedge_loses_no_more_than_the_cap_at_its_limit(view: PairView, position: Position, policy: Policy) -> None:
     intent = _intent(view, position, policy, Purpose.HEDGE)
     order, heavy = intent.orders[0], position.leg(position.heavy)

@@ -1,4 +1,4 @@
-"""A naked leg step by step: buy the missing side while that is cheap, then the cheaper way out, never a share that is not there, else hold."""
+"""A naked leg step by step: buy the missing side while that is cheap, then the cheaper way out, never an unsettled share, else hold."""
 
 import msgspec
 import pytest

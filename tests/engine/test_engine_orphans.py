@@ -1,6 +1,9 @@
-"""A naked leg is a normal state with a policy: hedge within the loss cap, then sell what is settled, else hold, and open nothing meanwhile."""
+"""A naked leg is a state with a policy: hedge within the loss cap, then sell what is settled, else hold, and open nothing."""
 
+from itertools import pairwise
 from pathlib import Path
+
+from tests.support.engine_rig import EngineRig, engine_rig, fill
 
 from kabobagool.domain.edge import Policy
 from kabobagool.domain.intent import Purpose
@@ -8,8 +11,6 @@ from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.money import parse_micros
 from kabobagool.domain.outcome import Killed, Rejected, Rejection
 from kabobagool.engine.market_engine import EngineState
-
-from tests.support.engine_rig import EngineRig, engine_rig, fill
 
 POLICY = Policy(batch_shares=parse_micros("10"), orphan_loss_cap=parse_micros("1"), orphan_retry_ms=20_000)
 
@@ -78,7 +79,7 @@ async def test_hedges_that_are_killed_come_at_growing_distances(tmp_path: Path) 
         rig.execution.otherwise = Killed()
         await rig.show_for(60, "0.48", "0.45")
         times = [rig.execution.sent_ms[order.order_hash] for order in rig.execution.sent[1:]]
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(times)]
         assert len(gaps) == 6
         assert gaps == sorted(gaps)
         assert gaps[-1] >= 16_000
@@ -92,29 +93,43 @@ async def test_a_leg_is_not_sold_before_its_shares_are_settled(tmp_path: Path) -
         assert rig.engine.state() is EngineState.ORPHAN
 
 
-async def test_a_settled_leg_is_sold_after_the_retry_time_and_not_before(tmp_path: Path) -> None:
+async def test_a_book_too_thin_to_hedge_the_whole_leg_is_waited_out(tmp_path: Path) -> None:
     async with engine_rig(tmp_path, policy=POLICY) as rig:
         rig.hold(Outcome.NO, "10", "0.45", settled=True)
-        await rig.show_for(19, "0.60", "0.45", yes_depth="1")
+        await rig.show_for(5, "0.60", "0.45", yes_depth="9")
         assert rig.execution.sent == []
-        await rig.show_for(1.5, "0.60", "0.45", yes_depth="10")
-        hedge = rig.execution.plans()
-        assert [(plan.outcome, plan.side) for plan in hedge] == [(Outcome.YES, Side.BUY)]
+        await rig.show("0.60", "0.45", yes_depth="10")
+        assert [(plan.outcome, plan.side) for plan in rig.execution.plans()] == [(Outcome.YES, Side.BUY)]
 
 
-async def test_what_is_settled_is_sold_at_the_bid_when_hedging_costs_more(tmp_path: Path) -> None:
+async def show_a_good_bid_for_no(rig: EngineRig) -> None:
+    """Hedging would lose 1.50 dollars, selling 0.90."""
+    rig.fill_books("0.70", "0.45")
+    rig.view.no.set_bid(3600, parse_micros("10"))
+    rig.strategy.on_view(rig.view)
+    await rig.settle()
+
+
+async def test_settled_shares_are_sold_after_the_retry_time_and_not_before(tmp_path: Path) -> None:
     async with engine_rig(tmp_path, policy=POLICY) as rig:
         rig.hold(Outcome.NO, "10", "0.45", settled=True)
-        await rig.show_for(21, "0.70", "0.45")
+        await rig.clock.advance(19.9)
+        await show_a_good_bid_for_no(rig)
         assert rig.execution.sent == []
-        await rig.clock.advance(0.1)
-        rig.fill_books("0.70", "0.45")
-        rig.view.no.set_bid(3600, parse_micros("10"))
-        rig.strategy.on_view(rig.view)
-        await rig.settle()
+        await rig.clock.advance(0.2)
+        await show_a_good_bid_for_no(rig)
         assert [(plan.outcome, plan.side, plan.price) for plan in rig.execution.plans()] == [(Outcome.NO, Side.SELL, 3600)]
+        assert rig.listener.ended[0][0] is Purpose.UNWIND
         assert rig.tracker.position.no.shares == 0
         assert rig.engine.state() is EngineState.WATCHING
+
+
+async def test_when_both_would_lose_more_than_the_cap_the_leg_is_held(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path, policy=POLICY) as rig:
+        rig.hold(Outcome.NO, "10", "0.45", settled=True)
+        await rig.show_for(40, "0.70", "0.45")
+        assert rig.execution.sent == []
+        assert rig.engine.state() is EngineState.ORPHAN
 
 
 async def test_a_trade_that_failed_to_settle_makes_an_orphan_and_is_hedged(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from tests.support.engine_rig import BASE_S, Hang, engine_rig, fill, fill_with_extra
+
 from kabobagool.domain.edge import Policy
 from kabobagool.domain.intent import Purpose
 from kabobagool.domain.market import Outcome, Side
@@ -11,8 +13,6 @@ from kabobagool.domain.outcome import Filled, Killed
 from kabobagool.engine.market_engine import EngineState
 from kabobagool.execution.journal_store import OrderState
 from kabobagool.gate.interface import Granted
-
-from tests.support.engine_rig import BASE_S, engine_rig, fill, fill_with_extra
 
 
 async def test_a_good_edge_buys_the_cheaper_leg_first_and_then_the_other(tmp_path: Path) -> None:
@@ -67,20 +67,16 @@ async def test_a_killed_first_leg_means_the_second_is_never_sent_and_the_journal
         assert rig.engine.state() is EngineState.COOLDOWN
 
 
-async def test_every_order_is_in_the_journal_before_it_is_sent(tmp_path: Path) -> None:
-    known_when_sent: list[bool] = []
+async def test_every_order_is_in_the_journal_before_the_first_is_sent(tmp_path: Path) -> None:
     async with engine_rig(tmp_path) as rig:
-        hashes: set[str] = set()
-        record = rig.journal.record
-
-        async def watched(intent: object) -> None:
-            await record(intent)  # type: ignore[arg-type]
-            hashes.update(order.order_hash for order in intent.orders)  # type: ignore[attr-defined]
-
-        rig.journal.record = watched  # type: ignore[method-assign]
-        rig.execution.otherwise = lambda plan: known_when_sent.append(rig.execution.sent[-1].order_hash in hashes) or fill(plan)
+        hang = Hang()
+        rig.execution.replies.append(hang)
         await rig.show("0.48", "0.45")
-        assert known_when_sent == [True, True]
+        assert len(rig.execution.sent) == 1
+        assert [(order.order_hash, order.state) for order in await rig.journalled()] == [
+            (order.order_hash, OrderState.OPEN) for order in rig.execution.prepared
+        ]
+        hang.release.set_result(Killed())
 
 
 async def test_the_journal_keeps_what_filled_and_names_the_pair(tmp_path: Path) -> None:
@@ -121,7 +117,7 @@ async def test_during_the_cooldown_edges_are_counted_but_nothing_is_sent(tmp_pat
         await rig.clock.advance(0.4)
         await rig.show("0.48", "0.45")
         assert len(rig.execution.sent) == 1
-        assert rig.strategy.truth.rejected == {"cooldown": 1}
+        assert set(rig.strategy.truth.rejected) == {"cooldown"}
 
 
 async def test_price_improvement_leaves_dust_that_is_no_orphan(tmp_path: Path) -> None:
@@ -155,8 +151,8 @@ async def test_the_position_cap_stops_a_market_that_keeps_offering_edges(tmp_pat
 async def test_in_sequential_mode_the_worked_example_buys_one_leg_now_and_the_other_when_it_is_cheap(tmp_path: Path) -> None:
     policy = Policy(paired=False, batch_shares=parse_micros("100"))
     async with engine_rig(tmp_path, policy=policy) as rig:
-        await rig.show("0.52", "0.45")
-        await rig.show("0.48", "0.53")
+        await rig.show("0.52", "0.45", no_depth="100")
+        await rig.show("0.48", "0.53", yes_depth="100")
         assert [(plan.outcome, plan.price, plan.shares) for plan in rig.execution.plans()] == [
             (Outcome.NO, 4500, 100_000_000),
             (Outcome.YES, 4800, 100_000_000),

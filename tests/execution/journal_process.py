@@ -68,7 +68,7 @@ async def main(path: Path, step: str, host: str, condition_id: str, token: str) 
     await journal.record(intent_of("the-intent", signed))
     if step == "sent":
         sending = asyncio.ensure_future(execution.submit(signed))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.1)
         assert not sending.done()
     say("ready", signed.order_hash)
     await asyncio.sleep(60)

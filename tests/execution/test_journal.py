@@ -2,16 +2,19 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import sys
+import tempfile
 import threading
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.execution.bench_account import CONDITION, a_journal, a_market, an_account, buy, intent_of, sell, some_books
-from tests.support.paper import paper_exchange_server
+from tests.support.paper import PaperServer, paper_exchange_server
 
 from kabobagool.clock import SystemClock
 from kabobagool.domain.market import Outcome
@@ -67,10 +70,16 @@ async def said_by(process: Process) -> str:
     return line
 
 
-async def killed_at(journal: Path, step: str, host: str, condition_id: str, token: str) -> str:
-    """Run a process to a step, kill it the hard way, and return the hash of its order."""
-    process = await a_process(journal, step, host, condition_id, token)
+async def killed_at(journal: Path, step: str, paper: PaperServer, *, received: int) -> str:
+    """Run a process to a step, kill it the hard way once the venue has so many of its orders, and return the hash of the order."""
+    market = paper.market
+    process = await a_process(journal, step, paper.urls["clob"], market.condition_id, market.tokens[0])
     order_hash = (await said_by(process)).split()[1]
+    for _ in range(200):
+        if paper.venue.counters["orders_received"] >= received:
+            break
+        await asyncio.sleep(0.02)
+    assert paper.venue.counters["orders_received"] == received
     process.send_signal(signal.SIGKILL)
     await process.wait()
     return order_hash
@@ -185,7 +194,7 @@ async def test_a_released_market_can_be_claimed_by_the_next(tmp_path: Path) -> N
 async def test_killed_between_journal_and_post_the_order_is_found_and_never_arrived(tmp_path: Path) -> None:
     async with paper_exchange_server(some_books()) as paper, an_account(paper, not_found_after_s=0.1) as account:
         market = account.market
-        order_hash = await killed_at(tmp_path / "j", "recorded", paper.urls["clob"], market.condition_id, market.tokens[0])
+        order_hash = await killed_at(tmp_path / "j", "recorded", paper, received=0)
         async with a_journal(tmp_path / "j", market) as journal:
             assert [order.order_hash for order in await journal.open_orders(market.condition_id)] == [order_hash]
             resolved, doubtful = await resolve_open_orders(market, client=account.execution, journal=journal, clock=SystemClock(rate=10))
@@ -204,7 +213,7 @@ async def test_killed_between_post_and_reply_the_fill_is_found_and_not_bought_ag
     async with paper_exchange_server(some_books()) as paper, an_account(paper) as account:
         market = account.market
         paper.add_fault("order_latency", delay_ms=1_500)
-        order_hash = await killed_at(tmp_path / "j", "sent", paper.urls["clob"], market.condition_id, market.tokens[0])
+        order_hash = await killed_at(tmp_path / "j", "sent", paper, received=1)
         async with a_journal(tmp_path / "j", market) as journal:
             await asyncio.sleep(1.5)
             paper.step()
@@ -291,6 +300,30 @@ async def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
 async def test_a_journal_that_has_no_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="folder"):
         await Journal.open(tmp_path / "missing" / "j", clock=SystemClock())
+
+
+@pytest.fixture
+def folder_of_somebody_else() -> Iterator[Path]:
+    """A folder with a journal that this process may read and not write; even root steps down for it."""
+    folder = Path(tempfile.mkdtemp())
+    was_root = os.geteuid() == 0
+    sqlite3.connect(folder / "j").close()
+    (folder / "j").chmod(0o444)
+    folder.chmod(0o555)
+    if was_root:
+        os.seteuid(65_534)
+    try:
+        yield folder
+    finally:
+        if was_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+async def test_a_journal_that_may_only_be_read_is_refused_before_anything_is_traded(folder_of_somebody_else: Path) -> None:
+    with pytest.raises(JournalError, match="writ"):
+        await Journal.open(folder_of_somebody_else / "j", clock=SystemClock())
 
 
 async def test_a_closed_journal_says_so(tmp_path: Path) -> None:

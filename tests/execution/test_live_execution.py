@@ -106,11 +106,11 @@ async def test_an_order_whose_reply_was_lost_is_looked_up_and_never_sent_again(f
 async def test_a_silent_venue_is_unknown_after_the_timeout_and_not_before() -> None:
     async with paper_exchange_server(some_books()) as paper, an_account(paper, timeout_s=0.4) as account:
         await account.execution.start()
-        paper.add_fault("order_latency", delay_ms=1_500)
+        paper.add_fault("order_latency", delay_ms=8_000)
         clock = SystemClock()
         _, outcome = await account.buys(buy(4800, 10))
         assert isinstance(outcome, Unknown)
-        assert 0.3 <= clock.monotonic() <= 1.2
+        assert 0.4 <= clock.monotonic() <= 6
 
 
 @pytest.mark.parametrize(
@@ -203,8 +203,14 @@ async def test_nothing_that_is_logged_or_printed_holds_a_secret(caplog: pytest.L
         signed = await account.execution.prepare(buy(4800, 10), account.market)
         said += [caplog.text, repr(account.wallet), repr(account.credentials), repr(account), repr(signed)]
         secrets = (TEST_KEY.removeprefix("0x"), account.credentials.secret, account.credentials.passphrase)
-    assert "could not run the execution" in caplog.text
+    assert "HTTP Request: POST" in caplog.text
     assert not any(secret in text for secret in secrets for text in said)
+
+
+@pytest.mark.parametrize("name", ["hpack", "h2", "httpcore"])
+async def test_libraries_that_log_whole_headers_are_kept_quiet_whatever_the_log_level(name: str) -> None:
+    assert OrderSigner.__module__ == "kabobagool.execution.official"
+    assert not logging.getLogger(f"{name}.{name}").isEnabledFor(logging.DEBUG)
 
 
 async def test_an_order_that_waited_too_long_for_a_thread_is_not_sent_late() -> None:

@@ -177,6 +177,13 @@ def test_a_distrusted_book_is_not_revived_by_a_snapshot_older_than_what_it_misse
     assert live.view.yes.has_snapshot
 
 
+def test_a_distrusted_book_is_not_revived_by_a_snapshot_older_than_what_it_knew(live):
+    live.frame(price_change(change(YES, "BUY", 4900, 10 * MICRO, (4800, 5000)), at=NOON_MS + 9))
+    _, verdicts = live.rest(rest_book(YES, at=NOON_MS + 8))
+    assert verdicts == {YES: Verdict.STALE}
+    assert live.view.yes.best_ask == PRICE_ONE
+
+
 @pytest.mark.parametrize("best", [(4800, 5000), (4900, 5100)], ids=["bid differs", "ask differs"])
 def test_a_best_price_other_than_announced_costs_the_book_its_trust(live, best):
     applied = live.frame(price_change(change(YES, "BUY", 4900, 10 * MICRO, best)))
@@ -264,6 +271,11 @@ def test_every_event_that_names_a_token_is_a_sign_of_its_life(live):
     live.frame(trade(YES))
     assert yes_track.last_data_ms == live.received_ms
     assert no_track.last_data_ms == no_heard
+
+
+def test_a_price_change_is_a_sign_of_life_even_where_it_cannot_be_applied(bench):
+    bench.frame(mirrored("BUY", 4900, MICRO, (4900, 5000), at=NOON_MS + 1))
+    assert [track.last_data_ms for track in bench.applier.tracks] == [bench.received_ms] * 2
 
 
 def test_rest_is_compared_with_our_book(live):

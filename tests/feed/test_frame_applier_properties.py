@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.feed.feed_examples import (
     MARKET,
@@ -79,6 +79,7 @@ def announced(frame: list[LevelChange], naive: NaiveBooks) -> list[dict[str, str
     return entries
 
 
+@settings(deadline=None, max_examples=60)
 @given(frames_of_changes)
 def test_any_split_of_any_changes_into_frames_equals_a_naive_model(frames):
     view, applier, counters = empty_books()
@@ -93,6 +94,7 @@ def test_any_split_of_any_changes_into_frames_equals_a_naive_model(frames):
     assert counters.best_mismatch == 0
 
 
+@settings(deadline=None, max_examples=60)
 @given(frames_of_changes, st.data())
 def test_a_lost_frame_is_noticed_as_soon_as_the_venue_names_another_best(frames, data):
     """A book that is still believed shows the best the venue announced last; one that cannot is not believed."""
@@ -125,6 +127,7 @@ messages = st.one_of(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(messages, min_size=1, max_size=4), max_size=20))
 def test_books_never_move_back_in_time_and_distrust_always_asks_for_a_snapshot(frames):
     view, applier, _ = empty_books()
@@ -152,6 +155,7 @@ junk = st.one_of(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(junk, max_size=10))
 def test_junk_either_raises_a_message_error_or_changes_nothing(frames):
     view, applier, _ = empty_books()

@@ -112,6 +112,16 @@ def test_trouble_long_ago_is_forgiven():
     assert scene.says(60) == "yes: out_of_order"
 
 
+def test_comparisons_of_a_quiet_market_do_not_use_up_the_tries_of_a_later_doubt():
+    scene = Scene()
+    scene.hear(1)
+    for second in (31, 91, 211, 331):
+        scene.read(second, Verdict.AGREES)
+    scene.hear(331.5)
+    scene.lose(332, "yes")
+    assert scene.says(332) == "yes: out_of_order"
+
+
 def test_silence_of_one_token_is_noticed_although_the_other_lives():
     scene = Scene()
     scene.hear(1)

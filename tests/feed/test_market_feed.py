@@ -10,6 +10,7 @@ import pytest
 from tests.feed.feed_examples import (
     MARKET,
     MICRO,
+    NEVER_S,
     NO,
     NOON_MS,
     YES,
@@ -33,7 +34,12 @@ from websockets.http11 import Request, Response
 from kabobagool.clock import Clock, SystemClock
 from kabobagool.domain.book import PairView
 from kabobagool.domain.money import PRICE_ONE
-from kabobagool.feed import ConflatingPriceBuffer, FeedCounters, FeedSettings, MarketFeed, ReconnectReason, ResnapshotReason
+from kabobagool.feed.counters import FeedCounters
+from kabobagool.feed.market_feed import MarketFeed
+from kabobagool.feed.price_buffer import ConflatingPriceBuffer
+from kabobagool.feed.reasons import ReconnectReason, ResnapshotReason
+from kabobagool.feed.settings import FeedSettings
+from kabobagool.venue.messages import BookEvent
 
 SETTINGS = FeedSettings(start_jitter_s=0.0, close_timeout_s=0.2)
 PATIENT = replace(SETTINGS, first_snapshot_s=1e4, silence_s=1e4, dead_s=1e5)
@@ -159,21 +165,24 @@ async def test_a_socket_that_only_pongs_is_checked_over_rest_and_left_when_rest_
 async def test_a_socket_that_only_pongs_is_left_in_the_end_even_when_rest_agrees(venue):
     venue.books = {token: rest_book(token, at=NOON_MS) for token in (YES, NO)}
     async with running(venue, replace(SETTINGS, silence_s=2, silence_limit=2)) as rig:
+        for _ in range(8):
+            rig.feed._backoff.next_delay_s()
         await eventually(rig.left(ReconnectReason.SILENCE))
+        assert rig.feed._backoff.next_delay_s() <= 1.0, "a market that was only quiet is not punished with a long pause"
         assert rig.counters.resnapshots[ResnapshotReason.SILENCE] == 4
         assert rig.counters.rest_disagreements == 0
 
 
 async def test_rest_that_fails_hangs_or_answers_nonsense_is_counted_and_survived(venue):
-    answers = iter([OSError("no route"), "hang", []])
+    attempts = iter(["refused", "hangs"])
 
-    async def fetch_books(tokens: Sequence[str]) -> list[object]:
-        answer = next(answers, [])
-        if isinstance(answer, Exception):
-            raise answer
-        if answer == "hang":
+    async def fetch_books(tokens: Sequence[str]) -> list[BookEvent]:
+        attempt = next(attempts, "empty")
+        if attempt == "refused":
+            raise OSError("no route")
+        if attempt == "hangs":
             await asyncio.sleep(3600)
-        return list(answer)
+        return []
 
     venue.first = []
     venue.fetch_books = fetch_books
@@ -183,7 +192,7 @@ async def test_rest_that_fails_hangs_or_answers_nonsense_is_counted_and_survived
 
 
 async def test_a_contradicted_book_is_read_again_at_once(venue):
-    async with running(venue) as rig:
+    async with running(venue, replace(PATIENT, check_s=1e4)) as rig:
         await eventually(lambda: rig.both_known)
         venue.books = {YES: rest_book(YES, at=NOON_MS + 9)}
         await venue.say(price_change(change(YES, "BUY", 4900, MICRO, (4600, 5000)), at=NOON_MS + 5))
@@ -267,29 +276,36 @@ async def test_a_venue_that_closes_at_once_is_not_dialled_in_a_tight_loop():
 
     clock = VirtualClock()
     async with Venue(greet=close) as venue:
-        rig = Rig(venue, replace(SETTINGS, ping_s=1e9, check_s=1e9, dead_s=1e12), clock)
-        pauses: list[float] = []
-        rig.feed._ping = rig.feed._watch_freshness = lambda *_: asyncio.sleep(3600)  # only the pauses between connections move the clock
+        rig = Rig(venue, replace(SETTINGS, ping_s=NEVER_S, check_s=NEVER_S, dead_s=1e12), clock)
         task = asyncio.create_task(rig.feed.run())
         await eventually(lambda: rig.counters.reconnects[ReconnectReason.CLOSED] >= 12)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        pauses = clock.sleeps[1:]
-        assert all(0.25 <= pause <= 30 for pause in pauses)
-        assert min(pauses[7:]) >= 15
+    pauses = clock.sleeps[1:]
+    assert all(0.25 <= pause <= 30 for pause in pauses)
+    assert min(pauses[7:]) >= 15
 
 
-async def test_books_on_connecting_do_not_excuse_a_connection_that_ends_at_once():
-    """A venue that dumps its books and hangs up is as much of a loop as one that only hangs up."""
+async def test_events_for_a_moment_do_not_excuse_a_connection_that_ends_soon():
+    """A venue that dumps its books, says a little more and hangs up is as much of a loop as one that only hangs up."""
 
-    async def dump_and_close(venue: Venue, socket: ServerConnection) -> None:
+    async def talk_and_close(venue: Venue, socket: ServerConnection) -> None:
         await socket.recv()
         await venue.say(*first_books())
+        await asyncio.sleep(0.03)
+        await venue.say(*first_books())
+        await asyncio.sleep(0.03)
         await socket.close()
 
-    async with Venue(greet=dump_and_close) as venue, running(venue) as rig:
+    async with Venue(greet=talk_and_close) as venue, running(venue) as rig:
         await eventually(lambda: rig.counters.connects >= 5)
         assert rig.feed._backoff.next_delay_s() > 2
+
+
+async def test_a_quiet_connection_that_pongs_is_not_dead(venue):
+    async with running(venue, replace(PATIENT, dead_s=30)) as rig:
+        await eventually(lambda: venue.pings >= 5)
+        assert rig.counters.reconnects == dict.fromkeys(ReconnectReason, 0)
 
 
 async def test_a_connection_that_delivered_for_a_while_is_replaced_quickly(venue):
@@ -339,7 +355,7 @@ async def test_a_defect_in_the_strategy_is_loud_and_leaves_no_price_behind(venue
 
     rig.feed._on_view = broken
     with pytest.raises(ZeroDivisionError, match="strategy"):
-        await asyncio.wait_for(rig.feed.run(), 5)
+        await asyncio.wait_for(rig.feed.run(), 20)
     assert rig.view.yes.best_ask == PRICE_ONE
 
 

@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kabobagool.feed.backoff import MAX_ASKED_S, ReconnectBackoff
@@ -13,6 +13,7 @@ def backoff(seed: int = 1) -> ReconnectBackoff:
     return ReconnectBackoff(settings=FeedSettings(), rng=random.Random(seed))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers())
 def test_pauses_stay_within_bounds_and_reach_the_longest(seed):
     pauses = backoff(seed)

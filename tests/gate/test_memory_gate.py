@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kabobagool.gate.interface import Answer, Granted, OrderGate, Priority, Refusal, Refused
@@ -62,6 +62,12 @@ async def test_a_pair_with_burst_one_waits_for_both_slots_and_the_next_order_for
     gate = MemoryGate.from_min_interval(1.0, clock)
     assert await ask(gate, cost=2, max_wait_s=5) == Granted(1.0)
     assert await ask(gate, cost=1, max_wait_s=5) == Granted(2.0)
+
+
+async def test_slots_saved_while_a_pair_waits_are_not_spent_a_second_time_when_it_leaves() -> None:
+    gate = a_gate(ManualClock(), interval_us=4 * SECOND, reserve_fraction=Fraction(1, 3), tokens_at_start=0)
+    assert await ask(gate, cost=2, priority=Priority.NEW_PAIR, max_wait_s=99) == Granted(12.0)
+    assert await ask(gate, priority=Priority.UNWIND, max_wait_s=99) == Granted(16.0)
 
 
 async def test_a_pair_is_reserved_whole_or_not_at_all() -> None:
@@ -211,6 +217,7 @@ requests = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(requests, max_size=40),
     st.integers(0, 2 * SECOND),
@@ -244,6 +251,7 @@ def _no_window_overflows(left: list[tuple[int, int, Priority]], interval_us: int
             assert inside == 0 or (inside - burst) * interval_us <= end_us - start_us + 2
 
 
+@settings(deadline=None)
 @given(st.lists(requests, max_size=30), st.integers(1, 2 * SECOND), st.integers(1, 5))
 async def test_refused_requests_leave_no_trace(steps: list[tuple[int, int, Priority, float]], interval_us: int, burst: int) -> None:
     def fresh() -> tuple[ManualClock, MemoryGate]:

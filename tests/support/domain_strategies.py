@@ -1,7 +1,7 @@
 """What tests of the trading rules need: markets, views and books on every tick, and a referee that shares no code with the rules.
 
-The referee restates the venue's published rules with Decimal and walks books the way a matching engine does, so that a mistake in the integer
-arithmetic cannot hide behind itself.
+The referee restates the venue's published rules with Decimal and walks books the way a matching engine does, so that a mistake in the
+integer arithmetic cannot hide behind itself.
 """
 
 from collections.abc import Iterable
@@ -189,8 +189,16 @@ def legs() -> st.SearchStrategy[Leg]:
 
 def positions() -> st.SearchStrategy[Position]:
     """Nothing yet, one leg alone, cheap pairs that are nearly level, and anything else."""
-    alone = st.builds(lambda leg, no: Position(Leg(), leg) if no else Position(leg, Leg()), legs(), st.booleans())
-    return st.one_of(st.just(Position()), alone, _nearly_level(), st.builds(Position, legs(), legs()))
+    return st.one_of(st.just(Position()), lopsided_positions(), _nearly_level(), st.builds(Position, legs(), legs()))
+
+
+@st.composite
+def lopsided_positions(draw: st.DrawFn) -> Position:
+    """At least six shares of one side beyond the other, of which there may be none."""
+    shares, at = draw(st.integers(0, 100)) * SHARE, draw(st.integers(100, 9_000))
+    more = shares + draw(st.integers(6, 200) | st.just(6)) * SHARE + draw(st.sampled_from((0, 12_345)))
+    light, heavy = Leg(shares, shares * at // 10_000), Leg(more, more * at // 10_000)
+    return Position(light, heavy) if draw(st.booleans()) else Position(heavy, light)
 
 
 @st.composite
@@ -201,7 +209,7 @@ def _nearly_level(draw: st.DrawFn) -> Position:
 
 
 @st.composite
-def policies(draw: st.DrawFn, *, paired: st.SearchStrategy[bool] | None = None) -> Policy:
+def policies(draw: st.DrawFn, *, paired: bool | None = None) -> Policy:
     """Policies a trader could set, paired and sequential."""
     tolerance = draw(st.integers(5, 200)) * SHARE
     forced = draw(st.sampled_from((tolerance, 5 * SHARE, 200 * SHARE)))
@@ -211,7 +219,7 @@ def policies(draw: st.DrawFn, *, paired: st.SearchStrategy[bool] | None = None) 
         batch_shares=draw(st.integers(5, 300)) * SHARE,
         hedge_tolerance=tolerance,
         forced_hedge_above=forced,
-        paired=draw(paired or st.booleans()),
+        paired=draw(st.booleans()) if paired is None else paired,
         orphan_loss_cap=draw(st.sampled_from((0, 5, 50))) * SHARE,
         max_position=draw(st.sampled_from((50, 500, 5_000))) * SHARE,
     )

@@ -1,7 +1,8 @@
 """One market's engine with everything real around it but the venue and the time.
 
-The journal is the real one on a real file, the gate is the real one in memory, the books are filled by hand as a feed would. Only the execution
-client is scripted: it answers every order as the test says and keeps what an auditor would ask for (what was sent, how often, one at a time or not).
+The journal is the real one on a real file, the gate is the real one in memory, the books are filled by hand as a feed would. Only the
+execution client is scripted: it answers every order as the test says and keeps what an auditor would ask for (what was sent, how often,
+one at a time or not).
 """
 
 import asyncio
@@ -10,6 +11,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
+
+from tests.support.virtual_clock import VirtualClock, turn_the_loop
 
 from kabobagool.domain.book import Level, PairView
 from kabobagool.domain.edge import Policy
@@ -31,8 +34,6 @@ from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.price_buffer import ConflatingPriceBuffer
 from kabobagool.gate.interface import Answer
 from kabobagool.gate.memory import MemoryGate
-
-from tests.support.virtual_clock import VirtualClock, turn_the_loop
 
 BASE_S, MAX_S, BACKOFF = 0.5, 30.0, 2.0
 """Cooldown of every rig."""
@@ -62,13 +63,16 @@ def fill_with_extra(shares: str) -> Callable[[OrderPlan], Filled]:
 class ScriptedExecution:
     """`ExecutionClient` that answers from scripts: `replies` to orders and `found` by look-ups, one after the other, then the defaults."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: VirtualClock, view: PairView) -> None:
+        self.view = view
+        self.fills_show_in_the_book = True
         self.replies: deque[Reply] = deque()
         self.found: deque[Found] = deque()
         self.otherwise: Reply = fill
         self.otherwise_found: Found = None
         self.latency_s = 0.0
         self.while_preparing: Callable[[], None] = lambda: None
+        self.before_sending: Callable[[OrderPlan], None] = lambda plan: None
         self.prepared: list[SignedOrder] = []
         self.sent: list[SignedOrder] = []
         self.submits: Counter[str] = Counter()
@@ -93,6 +97,7 @@ class ScriptedExecution:
         self.submits[signed.order_hash] += 1
         if self.submits[signed.order_hash] > 1:
             raise AlreadySentError(signed.order_hash)
+        self.before_sending(signed.plan)
         self.sent.append(signed)
         self.sent_ms[signed.order_hash] = self._clock.now_ms()
         self.on_their_way += 1
@@ -127,6 +132,8 @@ class ScriptedExecution:
         if isinstance(reply, Exception):
             raise reply
         outcome = reply(signed.plan) if callable(reply) else reply
+        if isinstance(outcome, Filled) and self.fills_show_in_the_book:
+            take_from(self.view, signed.plan)
         self._remember(signed.order_hash, signed.plan, outcome)
         return outcome
 
@@ -136,10 +143,24 @@ class ScriptedExecution:
         return outcome
 
 
+def take_from(view: PairView, plan: OrderPlan) -> None:
+    """What was bought or sold is gone from its level and from the level that mirrors it, as the venue's next frame would say."""
+    book, mirror, mirrored = view.book(plan.outcome), view.book(plan.outcome.other), PRICE_ONE - plan.price
+    if plan.side is Side.BUY:
+        left = max(book.asks.get(plan.price, 0) - plan.shares, 0)
+        book.set_ask(plan.price, left)
+        mirror.set_bid(mirrored, left)
+    else:
+        left = max(book.bids.get(plan.price, 0) - plan.shares, 0)
+        book.set_bid(plan.price, left)
+        mirror.set_ask(mirrored, left)
+
+
 class WatchedJournal(Journal):
     """The real journal; knows whether its thread is at work, and can be told that its disk is full."""
 
     busy = 0
+    finished = 0
     disk_full = False
 
     async def record(self, intent: JournalledIntent) -> None:
@@ -164,6 +185,7 @@ class WatchedJournal(Journal):
             await work
         finally:
             self.busy -= 1
+            self.finished += 1
 
     def _check_disk(self) -> None:
         if self.disk_full:
@@ -216,13 +238,14 @@ class EngineRig:
     def __init__(self, clock: VirtualClock, journal: WatchedJournal, gate: MemoryGate, policy: Policy, market: Market) -> None:
         self.clock, self.journal, self.gate = clock, journal, gate
         self.view = PairView(market)
-        self.execution = ScriptedExecution(clock)
+        self.execution = ScriptedExecution(clock, self.view)
         self.tracker, self.cooldown, self.listener = PositionTracker(), Cooldown(base_s=BASE_S, max_s=MAX_S, backoff=BACKOFF), Listener()
         self.buffer = ConflatingPriceBuffer(FeedCounters())
         self.strategy = KabobagoolStrategy(policy=policy, clock=clock, wake=lambda: self.buffer.publish(self.view))
         self.unknown = UnknownOrders(execution=self.execution, journal=journal, clock=clock)
         self.engine = self._engine()
         self.task: asyncio.Task[None] | None = None
+        self.beside: list[asyncio.Task[bool]] = []
         clock.settle = self.settle
 
     def _engine(self) -> MarketEngine:
@@ -252,6 +275,8 @@ class EngineRig:
     async def stop(self) -> None:
         """Cancel the engine and everything it follows; an exception of the engine is the test's failure."""
         await self.unknown.close()
+        for task in self.beside:
+            task.cancel()
         if self.task is not None:
             self.task.cancel()
             result = (await asyncio.gather(self.task, return_exceptions=True))[0]
@@ -259,38 +284,49 @@ class EngineRig:
                 raise AssertionError("the engine died") from result
         await self.journal.close()
 
+    def watch(self, work: Coroutine[None, None, bool]) -> asyncio.Task[bool]:
+        """Run something beside the engine; it ends with the rig."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.beside.append(task)
+        return task
+
     def alive(self) -> bool:
         """Whether the engine still runs."""
         return self.task is not None and not self.task.done()
 
     async def settle(self) -> None:
         """Let everything happen that can happen now, the journal's thread included."""
-        await turn_the_loop()
-        while self.journal.busy:
-            await self.journal.open_orders("")
+        finished = -1
+        while self.journal.busy or finished != self.journal.finished:
+            if self.journal.busy:
+                await self.journal.open_orders("")  # the thread does one thing after the other: this waits for all before it
+            finished = self.journal.finished
             await turn_the_loop()
 
-    def fill_books(self, yes_ask: str, no_ask: str, *, yes_depth: str = "1000", no_depth: str = "1000", more: str = "") -> None:
-        """One ask on each side and the bids that mirror them, fresh at this moment; `more` adds shares a cent behind each."""
-        yes, no = _asks(yes_ask, yes_depth, more), _asks(no_ask, no_depth, more)
+    def fill_books(self, yes_ask: str, no_ask: str, *, yes_depth: str = "10", no_depth: str = "10") -> None:
+        """One ask on each side and the bids that mirror them, a millisecond newer than whatever was there."""
+        self.clock.now_us += 1000
+        yes, no = _asks(yes_ask, yes_depth), _asks(no_ask, no_depth)
         now_ms = self.clock.now_ms()
         self.view.yes.apply_snapshot(_mirror(no), yes, venue_ms=now_ms, received_ms=now_ms)
         self.view.no.apply_snapshot(_mirror(yes), no, venue_ms=now_ms, received_ms=now_ms)
 
-    def show_now(self, yes_ask: str, no_ask: str, *, yes_depth: str = "1000", no_depth: str = "1000", more: str = "") -> None:
+    def show_now(self, yes_ask: str, no_ask: str, *, yes_depth: str = "10", no_depth: str = "10") -> None:
         """A whole frame arrives; nothing else happens yet."""
-        self.fill_books(yes_ask, no_ask, yes_depth=yes_depth, no_depth=no_depth, more=more)
+        self.fill_books(yes_ask, no_ask, yes_depth=yes_depth, no_depth=no_depth)
         self.strategy.on_view(self.view)
 
-    async def show(self, yes_ask: str, no_ask: str, *, yes_depth: str = "1000", no_depth: str = "1000", more: str = "") -> None:
+    async def show(self, yes_ask: str, no_ask: str, *, yes_depth: str = "10", no_depth: str = "10") -> None:
         """A whole frame arrives, and everything happens that follows at this moment."""
-        self.show_now(yes_ask, no_ask, yes_depth=yes_depth, no_depth=no_depth, more=more)
+        self.show_now(yes_ask, no_ask, yes_depth=yes_depth, no_depth=no_depth)
         await self.settle()
 
-    async def show_for(self, seconds: float, yes_ask: str, no_ask: str, *, every_s: float = 0.25, yes_depth: str = "1000") -> None:
+    async def show_for(
+        self, seconds: float, yes_ask: str, no_ask: str, *, every_s: float = 0.25, yes_depth: str = "10", no_depth: str = "10"
+    ) -> None:
         """The same books again and again, as a lively feed repeats them."""
         for _ in range(round(seconds / every_s)):
-            await self.show(yes_ask, no_ask, yes_depth=yes_depth)
+            await self.show(yes_ask, no_ask, yes_depth=yes_depth, no_depth=no_depth)
             await self.clock.advance(every_s)
 
     async def journalled(self) -> list[JournalledOrder]:
@@ -352,11 +388,8 @@ async def make_rig(
     return EngineRig(clock, journal, gate, policy or Policy(batch_shares=parse_micros("10")), traded)
 
 
-def _asks(at: str, depth: str, more: str) -> list[Level]:
-    levels = [(parse_price(at), parse_micros(depth))]
-    if more:
-        levels.append((parse_price(at) + 100, parse_micros(more)))
-    return levels
+def _asks(at: str, depth: str) -> list[Level]:
+    return [(parse_price(at), parse_micros(depth))]
 
 
 def _mirror(levels: list[Level]) -> list[Level]:

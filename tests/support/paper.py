@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from eth_account import Account
 from py_clob_client_v2.order_utils.exchange_order_builder_v2 import ExchangeOrderBuilderV2
-from py_clob_client_v2.order_utils.model.order_data_v2 import OrderDataV2, order_to_json_v2
+from py_clob_client_v2.order_utils.model.order_data_v2 import OrderDataV2, SignedOrderV2, order_to_json_v2
 from py_clob_client_v2.signer import Signer
 from py_clob_client_v2.signing.eip712 import sign_clob_auth_message
 from py_clob_client_v2.signing.hmac import build_hmac_signature
@@ -86,9 +86,7 @@ class ScriptedBooks:
             if self._no is None:
                 found.append(Snapshot(1, yes.venue_ms, _mirrored(yes.asks), _mirrored(yes.bids), "synthetic"))
         for at_ms, bids, asks in self._no or ():
-            found.append(
-                Snapshot(1, start_ms + at_ms, _levels(bids, best_first=True), _levels(asks, best_first=False), "synthetic")
-            )
+            found.append(Snapshot(1, start_ms + at_ms, _levels(bids, best_first=True), _levels(asks, best_first=False), "synthetic"))
         return sorted(found, key=lambda snapshot: (snapshot.venue_ms, snapshot.outcome))
 
 
@@ -256,10 +254,15 @@ class RawTrader:
         )
         contract = NEG_RISK_EXCHANGE if neg_risk else EXCHANGE
         builder = ExchangeOrderBuilderV2(contract, CHAIN_ID, Signer(self.private_key, CHAIN_ID))
-        posted: dict[str, Any] = order_to_json_v2(
-            builder.build_signed_order(data), self.credentials.get("apiKey", ""), order_type
-        )
+        posted: dict[str, Any] = order_to_json_v2(builder.build_signed_order(data), self.credentials.get("apiKey", ""), order_type)
         return posted
+
+    def order_hash(self, posted: dict[str, Any], *, neg_risk: bool = False) -> str:
+        """The hash of a posted order, by the official client's arithmetic: what the venue calls its order id."""
+        order = SignedOrderV2(**{**posted["order"], "side": 0 if posted["order"]["side"] == "BUY" else 1})
+        contract = NEG_RISK_EXCHANGE if neg_risk else EXCHANGE
+        builder = ExchangeOrderBuilderV2(contract, CHAIN_ID, Signer(self.private_key, CHAIN_ID))
+        return str(builder.build_order_hash(builder.build_order_typed_data(order)))
 
     async def buy(self, token: str, *, dollars: str = "10", shares: str = "20", **more: Any) -> tuple[int, Any]:
         """Post a fill-or-kill BUY; status and body of the reply."""

@@ -1,7 +1,7 @@
 """Time that passes only when a test says so, because the engine's promises are about seconds and no test should wait for one.
 
-`sleep` parks the sleeper on a heap; `advance` wakes sleepers in the order of their deadlines and, after each moment, gives everything that became
-runnable the time it needs. What "everything" includes is told by `settle`: a rig with a journal thread waits for that thread too.
+`sleep` parks the sleeper on a heap; `advance` wakes sleepers in the order of their deadlines and, after each moment, gives everything
+that became runnable the time it needs. What "everything" includes is told by `settle`: a rig with a journal thread waits for it too.
 """
 
 import asyncio

@@ -108,7 +108,8 @@ async def test_the_status_is_the_snapshot_as_json(get: Any) -> None:
 
 
 async def test_a_status_that_fails_says_so_and_nothing_private(bot: Bot, get: Any) -> None:
-    bot.status = lambda: {}["s3cret"]
+    answers: dict[str, dict[str, Any]] = {}
+    bot.status = lambda: answers["s3cret"]
     status, text = await get("/status")
     assert status == 500
     assert json.loads(text) == {"error": "the status could not be told: KeyError, see the log"}

@@ -100,7 +100,7 @@ def test_no_secret_is_written_wherever_a_call_puts_it(before: str, after: str, s
     texts = "\n".join(written)
     if style == "json":
         texts = "\n".join(str(value) for line in written for value in json.loads(line).values())
-    assert secret not in texts.replace("***", "").replace(secret[:0] or "\0", "") or secret not in texts
+    assert secret not in texts
     assert texts.count("***") >= 6
 
 
@@ -164,6 +164,17 @@ def test_a_reader_that_stopped_reading_costs_lines_and_never_time() -> None:
         pipeline.stop()
     assert took_s < 5
     assert f"tick {QUEUE_LENGTH - 1}" in stream.getvalue()
+
+
+def test_a_reader_that_never_comes_back_does_not_keep_the_process_from_ending() -> None:
+    stream = StuckStream()
+    pipeline = LogPipeline(stream=stream, flush_timeout_s=0.05).start()
+    for _ in range(QUEUE_LENGTH + 10):
+        LOG.info("tick")
+    started = time.monotonic()
+    pipeline.stop()
+    assert time.monotonic() - started < 2
+    stream.let_go.set()
 
 
 def test_what_was_there_before_is_there_again_afterwards() -> None:

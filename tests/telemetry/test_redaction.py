@@ -52,7 +52,6 @@ def test_no_secret_survives_in_nested_data(secret: str, data: st.DataObject) -> 
 def test_a_secret_is_known_in_a_repr_in_json_and_in_a_url(secret: str) -> None:
     mask = Redactor([secret]).mask
     for written in (repr(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False), quote(secret), quote(secret, safe="")):
-        assert secret.strip("'\"") not in mask(written).strip("'\"") or MASK in mask(written)
         assert MASK in mask(written)
 
 
@@ -62,12 +61,21 @@ def test_a_text_without_secrets_stays_as_it_is(text: str) -> None:
     assert Redactor([]).mask(text) == text
 
 
-@pytest.mark.parametrize("written", ["0x" + "ab" * 32, "AB" * 32, "0X" + "Ab" * 32, str(int("ab" * 32, 16))])
+@pytest.mark.parametrize("written", ["0x" + "ab" * 32, "AB" * 32, "0X" + "Ab" * 32, "00" + "aB" * 32 + "ff", str(int("ab" * 32, 16))])
 def test_a_key_is_known_in_any_case_without_prefix_and_as_a_number(written: str) -> None:
     masked = Redactor(["0x" + "ab" * 32]).mask(f"key={written}.")
     assert "abab" not in masked.lower()
     assert str(int("ab" * 32, 16)) not in masked
     assert MASK in masked
+
+
+def test_another_long_number_is_not_taken_for_the_key() -> None:
+    condition_id = "0x" + "cd" * 32
+    assert Redactor(["0x" + "ab" * 32]).mask(f"market {condition_id}") == f"market {condition_id}"
+
+
+def test_a_percent_escape_is_known_in_lower_case_too() -> None:
+    assert Redactor(["p/w+rd=é"]).mask("p%2fw%2brd%3d%c3%a9 p%2Fw%2Brd%3D%C3%A9") == f"{MASK} {MASK}"
 
 
 def test_a_key_handed_over_as_a_number_is_masked() -> None:

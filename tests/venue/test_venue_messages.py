@@ -244,7 +244,7 @@ def test_the_fast_readers_agree_with_the_exact_ones_on_every_text(text: str) -> 
         except ValueError:
             expected = None
         if expected is None:
-            with pytest.raises(ValueError, match="."):
+            with pytest.raises(ValueError, match=r"plain decimal|above 1|too large"):
                 fast(text)
         else:
             assert fast(text) == expected == fast(text)

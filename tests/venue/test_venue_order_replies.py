@@ -108,6 +108,7 @@ TABLE: list[tuple[str, int | None, Any, dict[str, str], type[OrderOutcome], Reje
     ("engine failed", 500, error("could not run the execution"), {}, Unknown, None),
     ("engine failed, other status", 400, error("could not run the execution"), {}, Unknown, None),
     ("engine failed, sounding final", 500, error("not enough balance / allowance"), {}, Unknown, None),
+    ("engine failed, sounding like a pause", 500, error("trading is disabled, service not ready"), {}, Unknown, None),
     ("gateway", 502, CLOUDFLARE, {}, Unknown, None),
     ("unavailable", 503, "upstream connect error", {}, Unknown, None),
     ("unavailable, sounding final", 503, error(FOK_TEXT), {}, Unknown, None),

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from py_clob_client_v2.client import ClobClient
 from py_clob_client_v2.http_helpers import helpers
+from tests.venue.venue_servers import Answer, scripted_server
 
 from kabobagool.venue.transport import (
     USER_AGENT,
@@ -19,7 +20,6 @@ from kabobagool.venue.transport import (
     endpoint_of,
     make_transport,
 )
-from tests.venue.venue_servers import Answer, scripted_server
 
 MAKERS: list[Callable[..., HttpTransport]] = [AiohttpTransport, CurlTransport]
 PASSWORD = "hunter2"
@@ -132,7 +132,7 @@ async def test_cookies_are_not_kept(maker: Callable[..., HttpTransport]) -> None
 @pytest.mark.parametrize("maker", MAKERS)
 async def test_a_venue_that_does_not_answer_is_a_timeout(maker: Callable[..., HttpTransport]) -> None:
     async with raw_server(silent) as port, opened(maker) as transport:
-        with pytest.raises(TransportError, match="GET 127.0.0.1/time: timeout") as caught:
+        with pytest.raises(TransportError, match=r"GET 127\.0\.0\.1/time: timeout") as caught:
             await get(transport, f"http://127.0.0.1:{port}/time?secret=1", 0.2)
     assert caught.value.reason == "timeout"
 

@@ -72,13 +72,7 @@ def leg_objection(view: PairView, outcome: Outcome, policy: Policy, now_ms: int)
 
 def hedge_loss(position: Position, order: OrderPlan, fee: FeeSchedule) -> Micros:
     """Dollars lost for good on the shares that `order` pairs off, at its limit price and with all fees; negative when it still gains."""
-    heavy = position.leg(position.heavy)
-    paid = -(-heavy.average_cost_micros * order.shares // MICRO) + taker_fee(fee, _as_price(heavy), order.shares)
-    return paid + order.dollars + taker_fee(fee, order.price, order.shares) - order.shares
-
-
-def _as_price(leg: Leg) -> Price:
-    return min(leg.average_cost_micros // MICROS_PER_PRICE, PRICE_ONE)
+    return position.cost_of_surplus(order.shares) + order.dollars + taker_fee(fee, order.price, order.shares) - order.shares
 
 
 def _paired_entry(view: PairView, position: Position, policy: Policy) -> Intent | Reject:

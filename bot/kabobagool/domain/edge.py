@@ -43,6 +43,7 @@ class Reason(StrEnum):
     STOPPING = "stopping"
     GATE_REFUSED = "gate_refused"
     VIEW_MOVED = "view_moved"
+    VIEW_ALREADY_TRADED = "view_already_traded"
     JOURNAL_FAILED = "journal_failed"
 
 

@@ -54,11 +54,13 @@ class Position(msgspec.Struct, frozen=True):
     """Both legs of a market. `imbalance` and `spent` follow from them; they are kept because every decision reads them.
 
     `imbalance`: shares of YES beyond those of NO, negative when NO is heavy. `spent`: dollars that left the wallet less those that came
-    back, fees included.
+    back, fees included. `surplus_cost`: what the shares without a partner cost,
+    where that is known better than by the average.
     """
 
     yes: Leg = Leg()
     no: Leg = Leg()
+    surplus_cost: Micros | None = None
     imbalance: Micros = 0
     spent: Micros = 0
 
@@ -66,6 +68,13 @@ class Position(msgspec.Struct, frozen=True):
         yes, no = self.yes, self.no
         force_setattr(self, "imbalance", yes.shares - no.shares)
         force_setattr(self, "spent", yes.cost + no.cost - yes.proceeds - no.proceeds + yes.fees + no.fees)
+
+    def cost_of_surplus(self, shares: Micros) -> Micros:
+        """Dollars, fees included, that `shares` of the naked surplus cost, rounded up: by `surplus_cost`, else by the leg's average."""
+        if self.surplus_cost is not None:
+            return -(-self.surplus_cost * shares // abs(self.imbalance))
+        heavy = self.leg(self.heavy)
+        return -(-(heavy.cost + heavy.fees) * shares // heavy.bought)
 
     def leg(self, outcome: Outcome) -> Leg:
         """The outcome's leg."""
@@ -113,6 +122,36 @@ class Position(msgspec.Struct, frozen=True):
 
 
 EMPTY = Position()
+
+
+def surplus_cost_of(fills: Iterable[Fill], heavy: Outcome, surplus: Micros) -> Micros:
+    """Dollars, fees included, that the newest `surplus` shares of the heavy side cost; `fills` oldest first.
+
+    Pairs that were completed before keep their own cost: a leg that lost its partner is judged by what that leg cost, not by the average.
+    """
+    lots: list[tuple[Micros, Micros]] = []
+    for fill in fills:
+        if fill.outcome is not heavy:
+            continue
+        if fill.side is Side.BUY:
+            lots.append((fill.shares, fill.dollars + fill.fee))
+        else:
+            _take_newest(lots, fill.shares)
+    return _take_newest(lots, surplus)
+
+
+def _take_newest(lots: list[tuple[Micros, Micros]], shares: Micros) -> Micros:
+    """Take shares off the end of `lots`, and say what they cost."""
+    taken_cost = 0
+    while shares > 0 and lots:
+        lot_shares, lot_cost = lots.pop()
+        taken = min(lot_shares, shares)
+        cost = -(-lot_cost * taken // lot_shares)
+        if taken < lot_shares:
+            lots.append((lot_shares - taken, lot_cost - cost))
+        taken_cost += cost
+        shares -= taken
+    return taken_cost
 
 
 def position_of(fills: Iterable[Fill]) -> Position:

@@ -86,6 +86,8 @@ class MarketEngine:
         """Told of every fill as it is booked: settlement follows it from there."""
         self._naked_since_ms: int | None = None
         self._purpose = Purpose.PAIR
+        self._sending = False
+        self._spent_ms = (-1, -1)
         self._buffer = buffer
         self._flow = flow
         self._gate = gate
@@ -135,7 +137,8 @@ class MarketEngine:
     def booked(self) -> None:
         """The tracker changed: take over the position, and notice a naked leg."""
         position = self.tracker.position
-        naked = is_orphan(position, self.strategy.policy, self.market.min_order_shares)
+        between_legs = self._sending and not self.strategy.naked
+        naked = not between_legs and is_orphan(position, self.strategy.policy, self.market.min_order_shares)
         if naked and self._naked_since_ms is None:
             self._naked_since_ms = self._clock.now_ms()
             log.warning("a leg is naked", extra={"imbalance_micros": position.imbalance})
@@ -152,8 +155,9 @@ class MarketEngine:
                 if self._may_act_on_orphan():
                     self.strategy.gave_up(Reason.ORPHAN_OPEN)
                     await self._act(self._orphan_step, view)
-                else:
+                elif self.strategy.pending:
                     await self._act(self._entry, view)
+            self.strategy.look_again(view)  # the books may stand still with the edge still in them
 
     async def hedge_before_stop(self, *, timeout_s: float) -> bool:
         """Open nothing new; give a naked leg up to `timeout_s` to be closed. Whether no leg is left naked."""
@@ -223,8 +227,12 @@ class MarketEngine:
         if refusal is not None:
             self.strategy.gave_up(refusal)
             return
-        self._purpose = intent.purpose
-        result = await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self.strategy.acted)
+        self._purpose, self._sending = intent.purpose, True
+        try:
+            result = await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self._leaving)
+        finally:
+            self._sending = False
+            self.booked()
         await self._after(result)
 
     async def _leave_of_the_gate(self, intent: Intent) -> Reason | None:
@@ -267,7 +275,18 @@ class MarketEngine:
             return Reason.ORPHAN_OPEN
         if self.stopping:
             return Reason.STOPPING
-        return Reason.COOLDOWN if self._cooling() else None
+        if self._cooling():
+            return Reason.COOLDOWN
+        return Reason.VIEW_ALREADY_TRADED if self._view_is_spent() else None
+
+    def _view_is_spent(self) -> bool:
+        """Whether either book is still the one our last order was sent on: what it shows may be what we took."""
+        spent_yes_ms, spent_no_ms = self._spent_ms
+        return self.view.yes.venue_ms <= spent_yes_ms or self.view.no.venue_ms <= spent_no_ms
+
+    def _leaving(self) -> None:
+        self._spent_ms = (self.view.yes.venue_ms, self.view.no.venue_ms)
+        self.strategy.acted()
 
     def _orphan_step(self, view: PairView) -> Intent | Reject:
         position = self.tracker.position

@@ -8,9 +8,11 @@ books here, `execution/settlement.py` corrects here.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.money import Micros
-from kabobagool.domain.position import EMPTY, Fill, Position, position_of
+from kabobagool.domain.position import EMPTY, Fill, Position, position_of, surplus_cost_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +77,9 @@ class PositionTracker:
         return len(self._entries)
 
     def _add_up(self) -> None:
-        self.position = position_of(entry.fill for entry in self._entries.values())
+        fills = [entry.fill for entry in sorted(self._entries.values(), key=lambda entry: entry.booked_ms)]
+        position = position_of(fills)
+        if position.imbalance:
+            cost = surplus_cost_of(fills, position.heavy, abs(position.imbalance))
+            position = replace(position, surplus_cost=cost)
+        self.position = position

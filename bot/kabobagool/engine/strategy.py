@@ -54,6 +54,12 @@ class KabobagoolStrategy:
         if asks < self._ask_below:
             self._decide(view, looks_like_an_edge=asks < PRICE_ONE)
 
+    def look_again(self, view: PairView) -> None:
+        """After an attempt: decide about the view as it is now, which may not change for a while."""
+        asks = view.yes.best_ask + view.no.best_ask
+        if asks < self._ask_below and not self.pending and not self.naked:
+            self._decide(view, looks_like_an_edge=asks < PRICE_ONE)
+
     def set_position(self, position: Position, *, naked: bool) -> None:
         """Take over a new position; while a leg is naked every view matters, not only those that look like an edge."""
         self.position = position

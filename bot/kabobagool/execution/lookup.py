@@ -19,8 +19,8 @@ from kabobagool.venue.rows import OrderRow, TradeRow
 NOT_FOUND_AFTER_S = 60.0
 LOOK_AGAIN_S = 2.0
 """Two looks that agree are at least this far apart."""
-CLOCK_SLACK_S = 5
-"""Trades are asked from a little before the order was sent: the venue stamps them with whole seconds of its own clock."""
+CLOCK_SLACK_S = 60
+"""Trades are asked from well before the order was sent: the venue stamps them with whole seconds of its own clock."""
 RESTING = frozenset({"LIVE", "DELAYED"})
 MATCHED = "MATCHED"
 NEVER_ARRIVED = "never arrived: the venue knows neither the order nor a trade of it"

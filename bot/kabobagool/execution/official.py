@@ -5,6 +5,7 @@ headers that say whether a 429 was a refusal. Importing it costs half a second a
 their own threads.
 """
 
+import logging
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,10 @@ from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.market import Market, Side
 from kabobagool.execution.wallet import Wallet
 from kabobagool.venue.signing import ApiCredentials, OrderFields, exchange_of, order_hash
+
+for _name in ("hpack", "h2", "httpcore"):
+    # At DEBUG they write whole request headers, the passphrase among them.
+    logging.getLogger(_name).setLevel(logging.INFO)
 
 SALT_BOUND = 2**53
 """The venue reads the salt as a JSON number: beyond 53 bits it would not be the one that was signed."""

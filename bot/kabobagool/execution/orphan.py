@@ -39,8 +39,7 @@ def resolve_orphan(
 
 def unwind_loss(view: PairView, position: Position, order: OrderPlan) -> Micros:
     """Dollars lost for good by selling the surplus at the order's limit price, with all fees."""
-    heavy = position.leg(position.heavy)
-    cost = -(-(heavy.cost + heavy.fees) * order.shares // heavy.bought)
+    cost = position.cost_of_surplus(order.shares)
     fee = taker_fee(view.market.fee or NO_FEE, order.price, order.shares)
     return cost - order.dollars + fee
 

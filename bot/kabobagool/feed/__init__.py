@@ -2,24 +2,5 @@
 
 `market_feed.py` keeps the connection, `apply.py` turns whole frames into book changes, `freshness.py` doubts them when they
 grow old, and `price_buffer.py` hands the latest view to whoever decides. The engine consumes it; nothing here knows what a
-strategy is.
+strategy is. The modules are imported by name, because telemetry needs the counters and not the socket library.
 """
-
-from kabobagool.feed.apply import Applied, FrameApplier, Verdict
-from kabobagool.feed.counters import FeedCounters
-from kabobagool.feed.market_feed import MarketFeed
-from kabobagool.feed.price_buffer import ConflatingPriceBuffer
-from kabobagool.feed.reasons import ReconnectReason, ResnapshotReason
-from kabobagool.feed.settings import FeedSettings
-
-__all__ = [
-    "Applied",
-    "ConflatingPriceBuffer",
-    "FeedCounters",
-    "FeedSettings",
-    "FrameApplier",
-    "MarketFeed",
-    "ReconnectReason",
-    "ResnapshotReason",
-    "Verdict",
-]

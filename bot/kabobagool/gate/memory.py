@@ -38,9 +38,10 @@ class Lane:
         """Microseconds until `cost` slots are there together. Takes nothing."""
         return max(0, max(self._arrival_us, now_us) + cost * self.interval_us - self._burst_us - now_us)
 
-    def take(self, cost: int, now_us: int) -> None:
-        """Take `cost` slots, from the future when they are not there yet."""
-        self._arrival_us = max(self._arrival_us, now_us) + cost * self.interval_us
+    def take(self, cost: int, leaves_us: int) -> None:
+        """Take the `cost` slots of orders that leave together at `leaves_us`, which is no earlier than `wait_us` said."""
+        beyond_burst_us = max(0, cost * self.interval_us - self._burst_us)
+        self._arrival_us = max(self._arrival_us, leaves_us - beyond_burst_us) + cost * self.interval_us
 
     def drain(self, until_us: int) -> None:
         """Hold no burst at `until_us`, only the one slot of that moment."""
@@ -52,8 +53,11 @@ class MemoryGate:
 
     `interval_us` is microseconds per order in the long run (0: no limit), `burst` how many may leave together after silence,
     `reserve_fraction` the part of the rate that new pairs never get, `tokens_at_start` the slots there are at once.
-    `exposure_cap_micros` bounds the dollars at stake over all markets, None does not. A request larger than the burst waits until all
-    its slots are there, so that both legs of a pair leave back to back. ValueError for settings that make no sense.
+    `exposure_cap_micros` bounds the dollars at stake over all markets, None does not. ValueError for settings that make no sense.
+
+    A request larger than the burst waits until all its slots are there, so that both legs of a pair leave back to back. Slots belong to
+    the moment of leaving: a pair that waits holds back what is asked for after it, hedges too, so new pairs are best asked for with a
+    short `max_wait_s`.
     """
 
     def __init__(
@@ -102,7 +106,7 @@ class MemoryGate:
         if too_long_us > 0:
             return Refused(Refusal.WAIT_TOO_LONG, too_long_us / MICROSECONDS)
         for lane in lanes:
-            lane.take(cost, now_us)
+            lane.take(cost, now_us + wait_us)
         self._in_flight[market] = self._in_flight.get(market, 0) + notional
         return Granted(wait_us / MICROSECONDS)
 

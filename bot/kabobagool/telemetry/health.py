@@ -88,10 +88,10 @@ class HealthServer:
         """Listen and return the port (the one chosen when it was given as 0). Raises HealthServerError."""
         app = web.Application()
         app.add_routes([web.get("/health", self._get_health), web.get("/status", self._get_status), web.get("/metrics", self._get_metrics)])
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port, shutdown_timeout=1.0).start()
+            await web.TCPSite(runner, self._host, self._port).start()
         except OSError as e:
             await runner.cleanup()
             raise HealthServerError(_why_not(e, self._host, self._port)) from e

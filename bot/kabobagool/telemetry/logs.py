@@ -5,12 +5,14 @@ standard error, lines are dropped and counted, and orders go on. The `cli` comma
 `logging.getLogger(__name__)`.
 """
 
+import contextlib
 import copy
 import json
 import logging
 import logging.handlers
 import queue
 import sys
+import threading
 import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -77,6 +79,29 @@ class MaskingQueueHandler(logging.handlers.QueueHandler):
         self.dropped += 1
 
 
+class LineWriter:
+    """The thread that waits for the reader of the log, so that nobody else has to; ended in bounded time, reader or not."""
+
+    def __init__(self, lines: "queue.Queue[Any]", handler: logging.Handler) -> None:
+        self._lines = lines
+        self._handler = handler
+        self._thread = threading.Thread(target=self._write, name="log-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin writing."""
+        self._thread.start()
+
+    def stop(self, *, timeout_s: float) -> None:
+        """Write what is queued, giving up after about `timeout_s` of a reader that takes nothing."""
+        with contextlib.suppress(queue.Full):
+            self._lines.put(None, timeout=timeout_s)
+            self._thread.join(timeout_s)
+
+    def _write(self) -> None:
+        while (record := self._lines.get()) is not None:
+            self._handler.handle(record)
+
+
 class LogPipeline:
     """The process's logging from `with` to the end of its block: root handler, levels, uncaught exceptions. Flushed when it is left.
 
@@ -91,12 +116,14 @@ class LogPipeline:
         style: Literal["json", "text"] = "json",
         secrets: Iterable[str] = (),
         stream: TextIO | None = None,
+        flush_timeout_s: float = 5.0,
     ) -> None:
         lines: queue.Queue[Any] = queue.Queue(QUEUE_LENGTH)
-        writer = logging.StreamHandler(stream or sys.stderr)
-        writer.setFormatter(JsonLines() if style == "json" else ReadableLines())
+        output = logging.StreamHandler(stream or sys.stderr)
+        output.setFormatter(JsonLines() if style == "json" else ReadableLines())
         self._handler = MaskingQueueHandler(lines, Redactor(secrets))
-        self._listener = logging.handlers.QueueListener(lines, writer)
+        self._writer = LineWriter(lines, output)
+        self._flush_timeout_s = flush_timeout_s
         self._levels = {logging.getLogger(): level, logging.getLogger(WEBSOCKETS_LOGGER): websockets_level}
         self._before: tuple[Any, ...] = ()
 
@@ -114,20 +141,20 @@ class LogPipeline:
             logger.setLevel(level)
         logging.captureWarnings(capture=True)
         sys.excepthook = _log_uncaught
-        self._listener.start()
+        self._writer.start()
         return self
 
     def stop(self) -> None:
-        """Write what is queued and give the root logger back. Harmless when it is not running."""
+        """Give the root logger back and write what is queued. Harmless when it is not running; it is not started twice."""
         if not self._before:
             return
-        self._listener.stop()
         handlers, levels, sys.excepthook = self._before
         self._before = ()
         logging.captureWarnings(capture=False)
         logging.getLogger().handlers[:] = handlers
         for logger, level in levels.items():
             logger.setLevel(level)
+        self._writer.stop(timeout_s=self._flush_timeout_s)
 
     def __enter__(self) -> Self:
         return self.start()

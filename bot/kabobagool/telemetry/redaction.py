@@ -15,23 +15,31 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import BaseModel, SecretStr
 
 MASK: Final = "***"
+HEXADECIMAL: Final = re.compile("[0-9a-fA-F]{32,}")
 LEAST_LENGTH: Final = 4
 """Shorter values are not masked: they would blot out ordinary words and are not secrets worth the name."""
 
 
 class Redactor:
-    """Masks the given secrets in texts and in nested data, in any case and in the ways they are usually written."""
+    """Masks the given secrets in texts and in nested data, in the ways they are usually written; hexadecimal ones in any case."""
 
-    __slots__ = ("_pattern",)
+    __slots__ = ("_keys", "_literals")
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        spellings = {spelling for secret in secrets for spelling in _spellings(secret) if len(spelling) >= LEAST_LENGTH}
+        known = tuple(secrets)
+        spellings = {spelling for secret in known for spelling in _spellings(secret) if len(spelling) >= LEAST_LENGTH}
         longest_first = sorted(spellings, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if longest_first else None
+        self._literals = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._keys = tuple(bare.lower() for secret in known if HEXADECIMAL.fullmatch(bare := _without_prefix(secret)))
 
     def mask(self, text: str) -> str:
         """Put `***` in place of every secret."""
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        masked = text if self._literals is None else self._literals.sub(MASK, text)
+        # Ignoring case in the pattern of all secrets would cost every log line ten times as much.
+        return HEXADECIMAL.sub(self._without_keys, masked) if self._keys else masked
+
+    def _without_keys(self, digits: re.Match[str]) -> str:
+        return MASK if any(key in digits[0].lower() for key in self._keys) else digits[0]
 
     def mask_value(self, value: object) -> object:
         """Mask data for a log: numbers and switches stay, texts are masked, everything else is masked as the text it prints as."""
@@ -62,7 +70,13 @@ def _credentials(url: str) -> tuple[str, ...]:
 
 def _spellings(secret: str) -> set[str]:
     """The secret as itself, in a repr, in JSON, in a URL; a hexadecimal key also without 0x and as a number."""
-    bare = secret[2:] if secret[:2] in ("0x", "0X") else secret
-    numbers = {str(int(bare, 16))} if re.fullmatch(r"[0-9a-fA-F]{32,}", bare) else set()
+    bare = _without_prefix(secret)
+    numbers = {str(int(bare, 16))} if HEXADECIMAL.fullmatch(bare) else set()
     written = {repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    return {secret, bare, quote(secret), quote(secret, safe="")} | written | numbers
+    in_a_url = {quote(secret), quote(secret, safe="")}
+    lower_escapes = {re.sub("%..", lambda escape: escape[0].lower(), url) for url in in_a_url}
+    return {secret, bare} | written | in_a_url | lower_escapes | numbers
+
+
+def _without_prefix(secret: str) -> str:
+    return secret[2:] if secret[:2] in ("0x", "0X") else secret

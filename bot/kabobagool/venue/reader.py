@@ -20,8 +20,8 @@ from kabobagool.venue.errors import VenueError, retry_after_seconds
 from kabobagool.venue.messages import fast_micros, fast_price
 from kabobagool.venue.transport import HttpReply, HttpTransport, Params, TransportError, endpoint_of
 
-Scalar = str | int | Decimal | None
-"""A number as the venue may send it: as text, as a number, empty or missing."""
+Scalar = object
+"""A number as the venue may send it: as text, as a number, empty or missing. The `field_*` functions read it."""
 Signer = Callable[[], Mapping[str, str]]
 """Makes fresh authentication headers; asked again for every attempt, because they hold the time."""
 

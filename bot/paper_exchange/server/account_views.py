@@ -6,6 +6,7 @@ FOK and FAK orders only, so an account is always the taker; the other side is a 
 import hashlib
 from typing import Any
 
+from paper_exchange.server.eip712 import checksum_address
 from paper_exchange.server.numbers import micros_text, price_text
 from paper_exchange.types import PRICE_ONE, OrderChanged, OrderRecord, OrderStatus, PaperMarket, Side, Trade, TradeStatus
 
@@ -35,7 +36,7 @@ def order_view(record: OrderRecord, market: PaperMarket, *, owner: str) -> View:
         "id": request.order_hash,
         "status": record.status.value,
         "owner": owner,
-        "maker_address": request.maker,
+        "maker_address": checksum_address(request.maker),
         "market": market.condition_id,
         "asset_id": request.token,
         "side": request.side.value,
@@ -89,7 +90,7 @@ def trade_view(trade: Trade, market: PaperMarket, *, owner: str, status: TradeSt
         "outcome": market.outcomes[trade.outcome],
         "bucket_index": trade.bucket_index,
         "owner": owner,
-        "maker_address": trade.maker,
+        "maker_address": checksum_address(trade.maker),
         "transaction_hash": transaction_hash(trade),
         "trader_side": "TAKER",
         "maker_orders": [_maker_order(trade, market)],

@@ -4,19 +4,28 @@ Bids ascend and asks descend, so the best level is the last one of each array, a
 """
 
 import hashlib
-import json
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from paper_exchange.server.numbers import PRICE_PLACES, decimal_text, micros_text, price_text
 from paper_exchange.types import PRICE_ONE, Level, PaperMarket, Snapshot
 
 View = dict[str, Any]
 _HALF_PLACES = PRICE_PLACES + 1
+_REMEMBERED = 65_536
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _level_view(level: Level) -> dict[str, str]:
+    """One level; shared between books, because most levels outlive a hundred prints, and therefore never changed."""
+    return {"price": price_text(level.price), "size": micros_text(level.size)}
 
 
 def levels_view(levels: tuple[Level, ...]) -> list[dict[str, str]]:
     """Levels given best first, printed best last."""
-    return [{"price": price_text(level.price), "size": micros_text(level.size)} for level in reversed(levels)]
+    return [_level_view(level) for level in reversed(levels)]
 
 
 def book_view(market: PaperMarket, snapshot: Snapshot, *, tick_size: int, last_trade_price: str) -> View:
@@ -33,8 +42,7 @@ def book_view(market: PaperMarket, snapshot: Snapshot, *, tick_size: int, last_t
         "neg_risk": market.neg_risk,
         "last_trade_price": last_trade_price,
     }
-    compact = json.dumps(view, separators=(",", ":"), ensure_ascii=False)
-    view["hash"] = hashlib.sha1(compact.encode(), usedforsecurity=False).hexdigest()
+    view["hash"] = hashlib.sha1(msgspec.json.encode(view), usedforsecurity=False).hexdigest()
     return view
 
 

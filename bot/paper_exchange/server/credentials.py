@@ -108,8 +108,10 @@ def verify_request(headers: Mapping[str, str], keys: ApiKeys, clock: VenueClock,
         raise unauthorized()
     if not clock.is_recent(int(timestamp), tolerance_s=TIMESTAMP_TOLERANCE_S):
         raise unauthorized()
-    expected = request_signature(key.secret, f"{timestamp}{method}{path}".encode() + body)
-    if not hmac.compare_digest(expected.encode(), headers.get("POLY_SIGNATURE", "").encode()):
+    signed, given = f"{timestamp}{method}{path}".encode(), headers.get("POLY_SIGNATURE", "").encode()
+    # Older clients sign the body with single quotes turned into double ones; the venue accepts both spellings.
+    accepted = [request_signature(key.secret, signed + spelling).encode() for spelling in (body, body.replace(b"'", b'"'))]
+    if not any(hmac.compare_digest(signature, given) for signature in accepted):
         raise unauthorized()
     return key
 

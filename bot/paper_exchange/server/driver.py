@@ -5,12 +5,14 @@ One task sleeps until the core's next event. Handlers call `step` before they as
 
 import asyncio
 import contextlib
+import logging
 
 from paper_exchange.server.broadcast import Broadcaster
 from paper_exchange.server.venue import Venue
 from paper_exchange.types import OrderRecord
 
 _IDLE_S = 0.25
+_LOGGER = logging.getLogger(__name__)
 
 
 class Driver:
@@ -24,12 +26,11 @@ class Driver:
 
     def start(self) -> None:
         """Begin to move; call once, inside a running loop."""
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._run_loudly())
 
     async def stop(self) -> None:
         """Stand still."""
-        if self._task is not None:
-            self._task.cancel()
+        if self._task is not None and self._task.cancel():
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
@@ -70,6 +71,13 @@ class Driver:
             if record is not None:
                 return record
             due_ms = self._venue.now_ms() + 1
+
+    async def _run_loudly(self) -> None:
+        try:
+            await self._run()
+        except Exception:
+            _LOGGER.exception("the venue stands still")
+            raise
 
     async def _run(self) -> None:
         while True:

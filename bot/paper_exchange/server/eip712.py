@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coincurve import PublicKey
 from eth_hash.auto import keccak
@@ -127,6 +128,14 @@ def recover(digest: bytes, signature: bytes) -> str | None:
     except Exception:  # the library raises bare Exception for points off the curve
         return None
     return "0x" + keccak(public_key.format(compressed=False)[1:])[-20:].hex()
+
+
+@lru_cache(maxsize=1_024)
+def checksum_address(address: str) -> str:
+    """The address with the upper-case letters of EIP-55, as the venue prints addresses."""
+    digits = address.removeprefix("0x").lower()
+    marks = keccak(digits.encode()).hex()
+    return "0x" + "".join(digit.upper() if mark >= "8" else digit for digit, mark in zip(digits, marks, strict=False))
 
 
 def unwrap_session_signature(signature: bytes) -> bytes:

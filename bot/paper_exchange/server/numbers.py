@@ -4,11 +4,14 @@ Every view and every socket message calls these; amounts never pass through floa
 """
 
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 PRICE_PLACES = 4
 MICRO_PLACES = 6
+_REMEMBERED = 65_536
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def decimal_text(units: int, places: int) -> str:
     """`units` counted in 10**-places, as a plain decimal string without trailing zeros."""
     sign = "-" if units < 0 else ""

@@ -5,6 +5,7 @@ Each socket has a reader (subscriptions, PING) and a writer (its queue). A reade
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from paper_exchange.server.subscribers import Subscriber, Subscribers
 from paper_exchange.server.venue import Venue
 
 MAX_FRAME_BYTES = 64 * 1024
+OnFrame = Callable[[Venue, Subscriber, dict[str, Any] | None], bool]
 _INVALID = "INVALID OPERATION"
 
 
@@ -34,11 +36,12 @@ async def user_socket(request: web.Request) -> web.WebSocketResponse:
     return await _serve(request, venue.user_sockets, Subscriber(limit=venue.settings.queue_frames), _user_frame)
 
 
-async def _serve(request: web.Request, channel: Subscribers, subscriber: Subscriber, on_frame: Any) -> web.WebSocketResponse:
+async def _serve(request: web.Request, channel: Subscribers, subscriber: Subscriber, on_frame: OnFrame) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(max_msg_size=MAX_FRAME_BYTES, autoping=True, compress=False)
     await socket.prepare(request)
+    subscriber.hang_up = None if request.transport is None else request.transport.abort
     channel.add(subscriber)
-    writer = asyncio.create_task(_write(socket, subscriber, request))
+    writer = asyncio.create_task(_write(socket, subscriber))
     try:
         await _read(socket, subscriber, venue_of(request), on_frame)
     finally:
@@ -50,7 +53,7 @@ async def _serve(request: web.Request, channel: Subscribers, subscriber: Subscri
     return socket
 
 
-async def _read(socket: web.WebSocketResponse, subscriber: Subscriber, venue: Venue, on_frame: Any) -> None:
+async def _read(socket: web.WebSocketResponse, subscriber: Subscriber, venue: Venue, on_frame: OnFrame) -> None:
     async for message in socket:
         if message.type is not WSMsgType.TEXT:
             continue
@@ -61,14 +64,12 @@ async def _read(socket: web.WebSocketResponse, subscriber: Subscriber, venue: Ve
             subscriber.close()
 
 
-async def _write(socket: web.WebSocketResponse, subscriber: Subscriber, request: web.Request) -> None:
+async def _write(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
     with contextlib.suppress(ConnectionError):
         while (frame := await subscriber.next_frame()) is not None:
             await socket.send_str(frame)
         if not subscriber.severed:
             await socket.close(code=WSCloseCode.GOING_AWAY)
-    if request.transport is not None:
-        request.transport.abort()
 
 
 def _decode(text: str) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 DEFAULT_QUEUE_FRAMES = 4096
@@ -21,6 +21,7 @@ class Subscriber:
     api_key: str = ""
     all_markets: bool = False
     severed: bool = False
+    hang_up: Callable[[], None] | None = None
     _frames: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
 
     def offer(self, frame: str) -> None:
@@ -37,9 +38,11 @@ class Subscriber:
         self._frames.put_nowait(None)
 
     def cut(self) -> None:
-        """Drop the connection without a farewell and without what is queued."""
+        """Drop the connection without a farewell and without what is queued, even while its writer waits for a reader."""
         self.severed = True
         self.close()
+        if self.hang_up is not None:
+            self.hang_up()
 
     async def next_frame(self) -> str | None:
         """The next frame to send, None when the socket should be closed (at once if it was cut)."""

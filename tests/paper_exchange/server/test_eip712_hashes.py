@@ -1,6 +1,7 @@
 """Hashes and recovered signers agree with the official clients', for every wallet type and both exchanges."""
 
 from eth_account import Account
+from eth_utils.address import to_checksum_address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polymarket._internal.wallet import wrap_deposit_wallet_session_signer_signature
@@ -16,6 +17,7 @@ from paper_exchange.server.eip712 import (
     NEG_RISK_EXCHANGE,
     SignedFields,
     auth_digest,
+    checksum_address,
     order_digest,
     recover,
     unwrap_session_signature,
@@ -100,6 +102,11 @@ def test_a_login_signed_by_the_official_client_recovers_to_its_owner(timestamp: 
 def test_a_session_key_signature_unwraps_to_what_was_wrapped(inner: bytes) -> None:
     wrapped = wrap_deposit_wallet_session_signer_signature(EvmAddress(OWNER), HexString("0x" + inner.hex()))
     assert unwrap_session_signature(bytes.fromhex(wrapped[2:])) == inner
+
+
+@given(st.binary(min_size=20, max_size=20))
+def test_addresses_are_printed_with_their_checksum(raw: bytes) -> None:
+    assert checksum_address("0x" + raw.hex()) == to_checksum_address(raw)
 
 
 @given(signature=st.binary(max_size=80), digest=words)

@@ -4,9 +4,10 @@ import asyncio
 
 import aiohttp
 import pytest
-
-from paper_exchange.faults import FaultPlan
 from tests.support.paper import RawTrader, ScriptedBooks, paper_exchange_server
+
+from paper_exchange.exchange import ExchangeSettings
+from paper_exchange.faults import FaultPlan
 
 BOOKS = ScriptedBooks([(0, [("0.47", 100), ("0.48", 30)], [("0.50", 25), ("0.52", 80)])])
 CUT = object()
@@ -132,3 +133,27 @@ async def test_a_stale_rest_book_stays_as_it_was_while_the_market_moves(session:
         assert await best_ask() == frozen
         await asyncio.sleep(0.5)
         assert await best_ask() != frozen
+
+
+async def test_a_caller_that_gives_up_waiting_has_ordered_all_the_same(session: aiohttp.ClientSession) -> None:
+    async with paper_exchange_server(BOOKS, settings=ExchangeSettings(order_latency_ms=300)) as paper:
+        trader = await RawTrader(session, paper.urls["clob"]).log_in()
+        entry = trader.order(paper.market.tokens[0])
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(trader.send("POST", "/order", entry), timeout=0.1)
+        path = f"/data/order/{trader.order_hash(entry)}"
+        assert (await trader.send("GET", path))[0] == 404, "not found for a while is no proof"
+        await asyncio.sleep(0.4)
+        status, found, _ = await trader.send("GET", path)
+        assert (status, found["status"]) == (200, "MATCHED")
+
+
+@pytest.mark.parametrize("latency_ms", [0, 100])
+async def test_the_same_bytes_sent_ten_times_at_once_fill_once(session: aiohttp.ClientSession, latency_ms: int) -> None:
+    async with paper_exchange_server(BOOKS, settings=ExchangeSettings(order_latency_ms=latency_ms)) as paper:
+        trader = await RawTrader(session, paper.urls["clob"]).log_in()
+        entry = trader.order(paper.market.tokens[0])
+        replies = await asyncio.gather(*(trader.send("POST", "/order", entry) for _ in range(10)))
+        assert sorted(status for status, _, _ in replies) == [200] + [400] * 9
+        assert all("Duplicated" in body["error"] for status, body, _ in replies if status == 400)
+        assert len(paper.exchange.trades(trader.address)) == 1

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from eth_account import Account
@@ -16,9 +16,9 @@ from polymarket.errors import RateLimitError, RequestRejectedError
 from polymarket.models.clob.order_response import AcceptedOrder
 from polymarket.rate_limit import RateLimitUpdate
 from polymarket.streams import MarketSpec, UserSpec
+from tests.support.paper import TEST_KEY, PaperServer, ScriptedBooks, paper_exchange_server
 
 from paper_exchange.server.rate_limit import Tier
-from tests.support.paper import TEST_KEY, PaperServer, ScriptedBooks, paper_exchange_server
 
 BOOKS = ScriptedBooks([(0, [("0.47", 100), ("0.48", 30)], [("0.50", 25), ("0.52", 80)])])
 ADDRESS = Account.from_key(TEST_KEY).address
@@ -68,9 +68,7 @@ async def test_it_reads_books_prices_and_discovery_into_its_own_models() -> None
 async def test_a_market_order_fills_settles_and_is_accounted_for(wallet: str) -> None:
     async with paper_exchange_server(BOOKS) as paper, connected(paper, wallet=wallet) as client:
         token = paper.market.tokens[0]
-        order = await client.create_market_order(
-            asset_id=token, side="BUY", amount=Decimal(10), max_price=Decimal("0.5"), order_type="FOK"
-        )
+        order = await client.create_market_order(asset_id=token, side="BUY", amount=Decimal(10), max_price=Decimal("0.5"), order_type="FOK")
         reply = await client.post_order(order)
         assert isinstance(reply, AcceptedOrder)
         assert (reply.status, reply.making_amount, reply.taking_amount) == ("matched", Decimal(10), Decimal(20))
@@ -87,9 +85,7 @@ async def test_a_market_order_fills_settles_and_is_accounted_for(wallet: str) ->
 
 async def test_a_killed_order_is_a_rejected_request_with_the_venue_text() -> None:
     async with paper_exchange_server(BOOKS) as paper, connected(paper) as client:
-        order = await client.create_market_order(
-            asset_id=paper.market.tokens[0], side="BUY", amount=100, max_price="0.5", order_type="FOK"
-        )
+        order = await client.create_market_order(asset_id=paper.market.tokens[0], side="BUY", amount=100, max_price="0.5", order_type="FOK")
         with pytest.raises(RequestRejectedError, match="FOK orders are fully filled or killed") as raised:
             await client.post_order(order)
         assert raised.value.status == 400
@@ -102,9 +98,7 @@ async def test_it_understands_a_restart_the_post_only_minutes_after_it_and_rate_
         paper_exchange_server(BOOKS, tier=tier) as paper,
         connected(paper, on_rate_limit_update=updates.append) as client,
     ):
-        order = await client.create_market_order(
-            asset_id=paper.market.tokens[0], side="BUY", amount=100, max_price="0.5", order_type="FOK"
-        )
+        order = await client.create_market_order(asset_id=paper.market.tokens[0], side="BUY", amount=100, max_price="0.5", order_type="FOK")
         paper.add_fault("restart_425", for_ms=150, retry_after_s=2)
         with pytest.raises(RequestRejectedError) as restarting:
             await client.post_order(order)
@@ -130,13 +124,13 @@ async def test_its_streams_deliver_books_changes_trades_and_orders() -> None:
     scenes = [(number * 150, bids[number % 2], [("0.50", 25), ("0.52", 80)]) for number in range(100)]
     async with paper_exchange_server(ScriptedBooks(scenes)) as paper, connected(paper) as client:
         token = paper.market.tokens[0]
-        specs = [MarketSpec(asset_ids=list(paper.market.tokens), custom_feature_enabled=True), UserSpec()]
+        specs: list[Any] = [MarketSpec(asset_ids=list(paper.market.tokens), custom_feature_enabled=True), UserSpec()]
         handle = await client.subscribe(specs)
         seen: list[str] = []
         changed = asyncio.Event()
 
         async def collect() -> None:
-            async for event in handle:
+            async for event in cast(AsyncIterator[Any], handle):
                 seen.append(event.type)
                 if event.type == "price_change":
                     changed.set()

@@ -6,11 +6,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.support.paper import PaperServer, RawTrader, ScriptedBooks, paper_exchange_server
 
 from paper_exchange.app import ServeOptions
 from paper_exchange.exchange import ExchangeSettings
 from paper_exchange.server.rate_limit import Tier
-from tests.support.paper import PaperServer, RawTrader, ScriptedBooks, paper_exchange_server
 
 BOOKS = ScriptedBooks([(0, [("0.47", 100), ("0.48", 30)], [("0.50", 25), ("0.52", 80)])])
 OTHER_KEY = "0x" + "7b" * 32
@@ -57,7 +57,7 @@ async def test_the_same_signed_order_sent_again_is_duplicated_and_fills_once(ses
         assert len(paper.exchange.trades(trader.address)) == 1
 
 
-REFUSALS = {
+REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "a version 1 order": ({"nonce": "0", "feeRateBps": "0", "taker": "0x" + "00" * 20}, "order_version_mismatch"),
     "a changed amount": ({"makerAmount": "11000000"}, "invalid signature"),
     "a changed salt": ({"salt": 7}, "invalid signature"),
@@ -116,7 +116,9 @@ async def test_another_owner_in_the_body_is_refused(session: aiohttp.ClientSessi
         entry = trader.order(paper.market.tokens[0]) | {"owner": stranger.credentials["apiKey"]}
         status, body, _ = await trader.send("POST", "/order", entry)
         assert (status, body["error"]) == (400, "the owner has to be the owner of the API KEY")
-        status, body, _ = await stranger.send("POST", "/order", trader.order(paper.market.tokens[0]) | {"owner": stranger.credentials["apiKey"]})
+        status, body, _ = await stranger.send(
+            "POST", "/order", trader.order(paper.market.tokens[0]) | {"owner": stranger.credentials["apiKey"]}
+        )
         assert body["error"] == "the order signer address has to be the address of the API KEY"
 
 
@@ -217,7 +219,8 @@ async def test_a_signer_beyond_its_bucket_gets_429_with_headers_and_the_order_is
 async def test_a_batch_is_1_to_15_orders(session: aiohttp.ClientSession) -> None:
     async with paper_exchange_server(BOOKS) as paper:
         trader = await trader_at(paper, session)
-        for entries in ([], [trader.order(paper.market.tokens[0])] * 16, {"order": {}}):
+        wrong: list[object] = [[], [trader.order(paper.market.tokens[0])] * 16, {"order": {}}]
+        for entries in wrong:
             status, body, _ = await trader.send("POST", "/orders", entries)
             assert (status, body["error"]) == (400, "Invalid order payload")
         status, results, _ = await trader.send("POST", "/orders", [{}, trader.order(paper.market.tokens[0])])
@@ -259,7 +262,7 @@ async def test_shares_can_be_sold_once_their_trade_is_confirmed_and_not_before(s
     async with paper_exchange_server(BOOKS, settings=settings) as paper:
         trader, token = await trader_at(paper, session), paper.market.tokens[0]
         await trader.buy(token)
-        sell = {"side": "SELL", "dollars": "4.8", "shares": "10"}
+        sell: dict[str, Any] = {"side": "SELL", "dollars": "4.8", "shares": "10"}
         status, body, _ = await trader.send("POST", "/order", trader.order(token, **sell))
         assert (status, "not enough balance" in body["error"]) == (400, True)
         await asyncio.sleep(0.25)

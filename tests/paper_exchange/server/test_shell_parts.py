@@ -2,22 +2,40 @@
 
 import asyncio
 from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 from py_clob_client_v2.utilities import generate_orderbook_summary_hash, parse_raw_orderbook_summary
+from tests.support.paper import ScriptedBooks
 
+from paper_exchange.server.account_views import delayed_reply, failed_entry, filled_reply, order_view, trade_view
 from paper_exchange.server.book_views import book_view, level_changes, midpoint_text, price_change_entries
 from paper_exchange.server.clock import VenueClock
+from paper_exchange.server.errors import VenueError
+from paper_exchange.server.market_messages import best_bid_ask_messages, resolved_message, update_messages
 from paper_exchange.server.market_views import clob_market_view
 from paper_exchange.server.numbers import decimal_text, json_number, micros_of, micros_text, price_text
 from paper_exchange.server.order_wire import Wallets
-from paper_exchange.server.errors import VenueError
 from paper_exchange.server.rate_limit import SignerLimiter, Tier
+from paper_exchange.server.requests import FIRST_CURSOR, LAST_CURSOR, PAGE_SIZE, page
 from paper_exchange.server.subscribers import Subscriber, Subscribers
-from paper_exchange.types import Level, PaperMarket, Snapshot
-from tests.support.paper import ScriptedBooks
+from paper_exchange.types import (
+    BookUpdate,
+    Level,
+    MarketResolved,
+    OrderRecord,
+    OrderRequest,
+    OrderStatus,
+    PaperMarket,
+    Side,
+    Snapshot,
+    Trade,
+    TradeStatus,
+)
 
 MARKET = ScriptedBooks([], slug="parts").market(1_795_305_600_000)
 
@@ -191,3 +209,101 @@ def test_a_wallet_belongs_to_its_first_owner_unless_a_session_key_shares_it() ->
     wallets.bind(owner="0xs", wallet="0xw", signature_type=3, by_session_key=True)
     assert wallets.all_of("0xs") == {"0xs", "0xw"}
     assert (wallets.wallet_of("0xa", 3), wallets.wallet_of("0xa", 2)) == ("0xw", "0xa")
+
+
+VENUE_START_MS = 1_795_305_600_000
+
+
+def update(previous: Snapshot | None, current: Snapshot, *, full: bool = False) -> BookUpdate:
+    return BookUpdate(current.venue_ms, MARKET.condition_id, (current,), (previous,), full)
+
+
+def printed(shown: Snapshot) -> dict[str, Any]:
+    return book_view(MARKET, shown, tick_size=100, last_trade_price="")
+
+
+def test_a_first_sight_and_a_full_update_are_whole_books_and_a_change_is_not() -> None:
+    before, after = snapshot({4_800: 1}, {5_000: 1}), snapshot({4_800: 2}, {5_000: 1})
+    kinds = [
+        [message["event_type"] for message in update_messages(made, MARKET, printed)]
+        for made in (update(None, after), update(before, after, full=True), update(before, after), update(after, after))
+    ]
+    assert kinds == [["book"], ["book"], ["price_change"], []]
+
+
+@given(levels, levels, levels, levels)
+def test_best_prices_are_told_exactly_when_they_moved(
+    bids: dict[int, int], asks: dict[int, int], next_bids: dict[int, int], next_asks: dict[int, int]
+) -> None:
+    before, after = snapshot(bids, asks), snapshot(next_bids, next_asks)
+    moved = (max(bids, default=None), min(asks, default=None)) != (max(next_bids, default=None), min(next_asks, default=None))
+    messages = best_bid_ask_messages(update(before, after), MARKET)
+    assert len(messages) == int(moved)
+    for message in messages:
+        assert Decimal(message["best_bid"]) == Decimal(max(next_bids, default=0)) / 10_000
+        assert Decimal(message["best_ask"]) == Decimal(min(next_asks, default=10_000)) / 10_000
+
+
+@pytest.mark.parametrize(("payout", "winner"), [((1_000_000, 0), "Yes"), ((0, 1_000_000), "No"), ((500_000, 500_000), "")])
+def test_a_resolution_names_its_winner_and_a_draw_names_nobody(payout: tuple[int, int], winner: str) -> None:
+    message = resolved_message(MarketResolved(VENUE_START_MS, MARKET.condition_id, payout), MARKET)
+    assert message["winning_outcome"] == winner
+    assert message["assets_ids"] == list(MARKET.tokens)
+
+
+def record(side: Side, maker_amount: int, taker_amount: int, *, status: OrderStatus = OrderStatus.MATCHED) -> OrderRecord:
+    request = OrderRequest("0xh", "0xs", "0x" + "ab" * 20, MARKET.tokens[0], side, maker_amount, taker_amount, "FOK")
+    return OrderRecord(request, MARKET.condition_id, 0, VENUE_START_MS, status, making=maker_amount, taking=taker_amount)
+
+
+@pytest.mark.parametrize(
+    ("side", "give", "take", "price", "matched"),
+    [
+        (Side.BUY, 24_500_000, 50_000_000, "0.49", "50"),
+        (Side.SELL, 50_000_000, 24_500_000, "0.49", "50"),
+        (Side.BUY, 10_000_000, 0, "0", "0"),
+    ],
+)
+def test_an_order_shows_its_limit_price_and_its_matched_shares(side: Side, give: int, take: int, price: str, matched: str) -> None:
+    view = order_view(record(side, give, take), MARKET, owner="key")
+    assert (view["price"], view["size_matched"], view["original_size"]) == (price, matched, micros_text(give))
+    assert view["owner"] == "key"
+
+
+def test_a_trade_shows_no_transaction_before_it_is_mined_and_none_when_it_failed() -> None:
+    trade = Trade("t", "0xh", MARKET.condition_id, MARKET.tokens[0], 0, "0x" + "ab" * 20, Side.BUY, 5_000, 20_000_000, 10_000_000, 0, 0, 0)
+    shown = {}
+    for status in TradeStatus:
+        trade.status = status
+        shown[status] = bool(trade_view(trade, MARKET, owner="")["transaction_hash"])
+    assert shown == {
+        TradeStatus.MATCHED: False,
+        TradeStatus.MINED: True,
+        TradeStatus.CONFIRMED: True,
+        TradeStatus.FAILED: False,
+    }
+
+
+def test_the_other_side_of_a_trade_is_the_opposite_side_at_the_same_price() -> None:
+    trade = Trade("t", "0xh", MARKET.condition_id, MARKET.tokens[0], 0, "0x" + "ab" * 20, Side.BUY, 5_000, 20_000_000, 10_000_000, 0, 0, 0)
+    maker = trade_view(trade, MARKET, owner="")["maker_orders"][0]
+    assert (maker["side"], maker["price"], maker["matched_amount"]) == ("SELL", "0.5", "20")
+
+
+def test_replies_to_filled_delayed_and_failed_orders_have_the_same_fields() -> None:
+    filled = filled_reply(record(Side.BUY, 24_500_000, 50_000_000))
+    assert (filled["makingAmount"], filled["takingAmount"], filled["status"]) == ("24.5", "50", "matched")
+    assert set(filled) == set(delayed_reply("0xh")) == set(failed_entry("0xh", "no"))
+
+
+@given(st.integers(0, 400))
+def test_cursor_pages_cover_a_list_exactly_once(count: int) -> None:
+    items, seen, cursor = list(range(count)), list[object](), FIRST_CURSOR
+    for _round in range(count // PAGE_SIZE + 2):
+        shown = page(make_mocked_request("GET", f"/?next_cursor={quote(cursor)}"), items, lambda item: item)
+        seen += shown["data"] if isinstance(shown["data"], list) else []
+        cursor = str(shown["next_cursor"])
+        if cursor == LAST_CURSOR:
+            break
+    assert seen == items
+    assert cursor == LAST_CURSOR
