@@ -1,7 +1,7 @@
 """Builds a bot out of settings: the one place where clocks, sockets, keys and files meet.
 
-Called by `cli/run.py`. Everything is made in the order in which it can fail with a useful text: reach the venue, know the market, know the wallet,
-open the journal, remember, then trade.
+Called by `cli/run.py`. Everything is made in the order in which it can fail with a useful text: reach the venue, know the market, know
+the wallet, open the journal, remember, then trade.
 """
 
 import asyncio

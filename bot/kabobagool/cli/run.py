@@ -1,7 +1,7 @@
 """`kabobagool run`: one market, traded until told to stop.
 
-The environment says which market and how; a SIGTERM or Ctrl-C hedges what is open and ends with status 0, or 1 when a leg had to be left naked.
-With `--json` the first line on standard output tells machines where the health server listens.
+The environment says which market and how; a SIGTERM or Ctrl-C hedges what is open and ends with status 0, or 1 when a leg had to be left
+naked. With `--json` the first line on standard output tells machines where the health server listens.
 """
 
 import asyncio

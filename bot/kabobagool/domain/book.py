@@ -33,9 +33,9 @@ class Book:
         self.received_ms = 0
 
     def apply_snapshot(self, bids: Iterable[Level], asks: Iterable[Level], *, venue_ms: int, received_ms: int) -> None:
-        """Replace the whole book. The venue's order of levels does not matter; empty levels are dropped."""
-        self.bids = {price: size for price, size in bids if size > 0}
-        self.asks = {price: size for price, size in asks if size > 0}
+        """Replace the whole book. The venue's order of levels does not matter; levels that are empty or at no price are dropped."""
+        self.bids = {price: size for price, size in bids if size > 0 and 0 < price < PRICE_ONE}
+        self.asks = {price: size for price, size in asks if size > 0 and 0 < price < PRICE_ONE}
         self.best_bid = max(self.bids, default=0)
         self.best_ask = min(self.asks, default=PRICE_ONE)
         self.has_snapshot = True
@@ -44,7 +44,9 @@ class Book:
 
     def set_bid(self, price: Price, size: Micros) -> None:
         """The total resting at a bid is now `size`; 0 removes the level."""
-        if size:
+        if size > 0:
+            if not 0 < price < PRICE_ONE:
+                return
             self.bids[price] = size
             if price > self.best_bid:
                 self.best_bid = price
@@ -55,7 +57,9 @@ class Book:
 
     def set_ask(self, price: Price, size: Micros) -> None:
         """The total resting at an ask is now `size`; 0 removes the level."""
-        if size:
+        if size > 0:
+            if not 0 < price < PRICE_ONE:
+                return
             self.asks[price] = size
             if price < self.best_ask:
                 self.best_ask = price

@@ -10,12 +10,12 @@ import msgspec
 
 from kabobagool.domain.book import Book, PairView
 from kabobagool.domain.edge import Policy, Reason, first_objection
-from kabobagool.domain.fees import effective_pair_cost, flat_margin, taker_fee
+from kabobagool.domain.fees import DEAREST_FEE, effective_pair_cost, flat_margin, taker_fee
 from kabobagool.domain.intent import Intent, OrderPlan, Purpose, Reject
 from kabobagool.domain.market import NO_FEE, FeeSchedule, Market, Outcome
 from kabobagool.domain.money import MICRO, MICROS_PER_PRICE, PRICE_ONE, Micros, Price, average_price_micros
 from kabobagool.domain.position import EMPTY, Leg, Position
-from kabobagool.domain.sizing import buy_order, pair_shares, share_step, smallest_buy, sweep_buy
+from kabobagool.domain.sizing import buy_order, pair_shares, share_step, smallest_buy, sweeps
 
 REJECT = {reason: Reject(reason) for reason in Reason}
 """One ready-made answer a reason: the hot path allocates nothing to say no."""
@@ -45,11 +45,14 @@ def forced_hedge(view: PairView, position: Position, policy: Policy, now_ms: int
     objection = leg_objection(view, light, policy, now_ms)
     if objection is not None:
         return REJECT[objection]
-    order = sweep_buy(light, view.book(light).ask_levels(), abs(position.imbalance), view.market.min_order_shares)
-    if order is None:
+    wanted, fee = abs(position.imbalance), view.market.fee or DEAREST_FEE
+    orders = sweeps(light, view.book(light).ask_levels(), wanted, view.market.min_order_shares)
+    if not orders:
         return REJECT[Reason.TOO_THIN]
-    if hedge_loss(position, order, view.market.fee or NO_FEE) > policy.orphan_loss_cap:
+    affordable = [order for order in orders if hedge_loss(position, order, fee) <= policy.orphan_loss_cap]
+    if not affordable:
         return REJECT[Reason.ORPHAN_LOSS_CAP]
+    order = max(affordable, key=lambda candidate: candidate.shares)
     pair_cost = position.leg(position.heavy).average_cost_micros + order.price * MICROS_PER_PRICE
     return Intent(Purpose.HEDGE, (order,), pair_cost)
 
@@ -160,7 +163,7 @@ def _sequential_entry(view: PairView, position: Position, policy: Policy) -> Int
             return answer
     cheaper = Outcome.YES if view.yes.best_ask <= view.no.best_ask else Outcome.NO
     heavier_by = abs(imbalance) if imbalance and cheaper is position.heavy else 0
-    room = policy.hedge_tolerance - heavier_by
+    room = min(policy.hedge_tolerance, policy.forced_hedge_above) - heavier_by
     if room <= 0:
         return REJECT[Reason.IMBALANCE]
     return _leg_entry(view, position, policy, cheaper, room)

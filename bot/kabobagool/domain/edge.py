@@ -45,6 +45,7 @@ class Reason(StrEnum):
     VIEW_MOVED = "view_moved"
     VIEW_ALREADY_TRADED = "view_already_traded"
     JOURNAL_FAILED = "journal_failed"
+    SIGNING_FAILED = "signing_failed"
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):

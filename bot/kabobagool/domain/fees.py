@@ -12,6 +12,8 @@ from kabobagool.domain.money import MICRO, PRICE_ONE, Micros, Price
 FEE_STEP_MICROS: Final = 10
 """The venue rounds fees to 0.00001 dollar."""
 BPS: Final = 10_000
+DEAREST_FEE: Final = FeeSchedule(rate_micros=70_000)
+"""The venue's highest rate: what an order that must leave is reckoned with while the market's own fee is unknown."""
 
 
 def taker_fee(fee: FeeSchedule, price: Price, shares: Micros) -> Micros:

@@ -4,7 +4,7 @@ Prices count 1/10,000 dollar (the venue's finest tick), shares and dollars count
 here, at the edges, and integers become text here again; everything in between only adds, multiplies and divides whole numbers.
 """
 
-from decimal import Decimal, InvalidOperation
+import re
 from typing import Final
 
 PRICE_ONE: Final = 10_000
@@ -14,6 +14,8 @@ MICRO: Final = 1_000_000
 CENT_MICROS: Final = 10_000
 MICROS_PER_PRICE: Final = MICRO // PRICE_ONE
 
+_NUMBER: Final = re.compile(r"(?P<sign>-?)(?:(?P<whole>[0-9]{1,15})(?:\.(?P<decimals>[0-9]{0,30}))?|\.(?P<bare>[0-9]{1,30}))")
+
 Price = int
 """1/10,000 dollar per share."""
 Micros = int
@@ -22,7 +24,7 @@ Micros = int
 
 def parse_price(text: str) -> Price:
     """Read a price such as `0.48`, `.48` or `0.485`. ValueError when it is no number, finer than 0.0001 or outside 0..1."""
-    price = _scaled(text, PRICE_ONE, name="price")
+    price = _scaled(text, 4, name="price")
     if not 0 <= price <= PRICE_ONE:
         raise ValueError(f"price {text!r} is outside 0..1")
     return price
@@ -30,21 +32,22 @@ def parse_price(text: str) -> Price:
 
 def parse_micros(text: str) -> Micros:
     """Read an amount of dollars or shares such as `12.5`. ValueError when it is no number, negative or finer than 0.000001."""
-    amount = _scaled(text, MICRO, name="amount")
+    amount = _scaled(text, 6, name="amount")
     if amount < 0:
         raise ValueError(f"amount {text!r} is negative")
     return amount
 
 
-def _scaled(text: str, unit: int, *, name: str) -> int:
-    try:
-        value = Decimal(text) * unit
-        whole = int(value)
-    except (InvalidOperation, ValueError, OverflowError) as e:
-        raise ValueError(f"{name} {text!r} is not a number") from e
-    if value != whole:
-        raise ValueError(f"{name} {text!r} is finer than 1/{unit}")
-    return whole
+def _scaled(text: str, decimals: int, *, name: str) -> int:
+    """Digits only, no exponent: `1e999999` is no price, and a context that rounds silently has no place here."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{name} {text[:40]!r} is not a number")
+    fraction = (match["decimals"] or match["bare"] or "").rstrip("0")
+    if len(fraction) > decimals:
+        raise ValueError(f"{name} {text[:40]!r} has more than {decimals} decimals")
+    value = int((match["whole"] or "0") + fraction.ljust(decimals, "0"))
+    return -value if match["sign"] else value
 
 
 def format_price(price: Price) -> str:

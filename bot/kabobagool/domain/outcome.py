@@ -19,7 +19,6 @@ class Rejection(StrEnum):
     MIN_SIZE = "min_size"
     TICK_SIZE = "tick_size"
     CONFIGURATION = "configuration"
-    DUPLICATED = "duplicated"
     RATE_LIMITED = "rate_limited"
     RESTARTING = "restarting"
     POST_ONLY = "post_only"

@@ -60,9 +60,10 @@ def buy_order(outcome: Outcome, price: Price, shares: Micros) -> OrderPlan:
 def sweep_buy(outcome: Outcome, asks: list[Level], wanted: Micros, min_order_shares: Micros) -> OrderPlan | None:
     """A BUY that walks `asks` (best first) to receive up to `wanted` shares; None when that is below a minimum or the book is too thin.
 
-    The limit is the worst level touched. Better levels give more shares for the same dollars, so the budget is the walk's cost, not limit
-    times wanted.
+    Fractions of a share are left out: chasing them would drag the limit to the next level. The limit is the worst level touched. Better
+    levels give more shares for the same dollars, so the budget is the walk's cost, not limit times wanted.
     """
+    wanted = wanted // MICRO * MICRO
     cost, taken, limit = _walk(asks, wanted)
     if not taken:
         return None
@@ -73,11 +74,28 @@ def sweep_buy(outcome: Outcome, asks: list[Level], wanted: Micros, min_order_sha
     return buy_order(outcome, limit, shares)
 
 
+def sweeps(outcome: Outcome, asks: list[Level], wanted: Micros, min_order_shares: Micros) -> list[OrderPlan]:
+    """One BUY for each depth to which the book may be walked, shallowest first.
+
+    Less, but at a better limit. Levels beyond `wanted` are not needed.
+    """
+    orders, depth = [], 0
+    for count, (_, size) in enumerate(asks, start=1):
+        depth += size
+        order = sweep_buy(outcome, asks[:count], min(wanted, depth), min_order_shares)
+        if order is not None:
+            orders.append(order)
+        if depth >= wanted:
+            break
+    return orders
+
+
 def sell_order(outcome: Outcome, bids: list[Level], held: Micros, min_order_shares: Micros) -> OrderPlan | None:
     """A SELL of as much of `held` as the venue can express, down to the worst bid it needs.
 
     None when that is below the market's minimum or the book is too thin.
     """
+    held = held // SELL_QUANTUM * SELL_QUANTUM
     _, taken, limit = _walk(bids, held)
     if not taken:
         return None

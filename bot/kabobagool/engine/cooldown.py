@@ -21,6 +21,10 @@ class Cooldown:
         self._until = max(self._until, now + wait)
         return wait
 
+    def hold(self, now: float, seconds: float) -> None:
+        """Stay away for some seconds without having failed: the gate said no, not the market."""
+        self._until = max(self._until, now + seconds)
+
     def reset(self) -> None:
         """An order filled: forget the failures."""
         self._next_s = self._base_s

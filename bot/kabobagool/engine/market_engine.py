@@ -42,6 +42,8 @@ PRIORITIES = {
 MAX_WAIT_S = {Priority.NEW_PAIR: 1.0, Priority.HEDGE: 10.0, Priority.UNWIND: 10.0}
 """A new pair that has to queue longer than this is stale by then; a naked leg waits its turn."""
 NAKED_LEG_POLL_S = 1.0
+GATE_RETRY_S = (0.1, 1.0)
+"""The least and the longest pause before a gate that refused is asked again; its refusals are no failed orders."""
 
 
 class EngineState(StrEnum):
@@ -141,6 +143,7 @@ class MarketEngine:
         naked = not between_legs and is_orphan(position, self.strategy.policy, self.market.min_order_shares)
         if naked and self._naked_since_ms is None:
             self._naked_since_ms = self._clock.now_ms()
+            self._buffer.publish(self.view)
             log.warning("a leg is naked", extra={"imbalance_micros": position.imbalance})
         elif not naked:
             self._naked_since_ms = None
@@ -157,15 +160,20 @@ class MarketEngine:
                     await self._act(self._orphan_step, view)
                 elif self.strategy.pending:
                     await self._act(self._entry, view)
+                self._tell_exposure()
             self.strategy.look_again(view)  # the books may stand still with the edge still in them
 
     async def hedge_before_stop(self, *, timeout_s: float) -> bool:
         """Open nothing new; give a naked leg up to `timeout_s` to be closed. Whether no leg is left naked."""
         self.stopping = True
         deadline = self._clock.monotonic() + timeout_s
-        while (self.strategy.naked or self._lock.locked()) and self._clock.monotonic() < deadline:
+        while self._may_be_naked() and self._clock.monotonic() < deadline:
             await self._clock.sleep(0.05)
-        return not self.strategy.naked
+        return not self._may_be_naked()
+
+    def _may_be_naked(self) -> bool:
+        """Whether a leg is naked, or an order that is on its way or of unknown end may still make one so."""
+        return self.strategy.naked or self._lock.locked() or bool(self.unknown.open)
 
     def on_outcome(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
         """Book what an order brought and apply what its outcome asks for.
@@ -188,7 +196,7 @@ class MarketEngine:
             return
         trouble = trouble_of(outcome)
         if trouble.look_up:
-            self.unknown.add(order, plan, since_ms=self._clock.now_ms())
+            self.unknown.add(order, plan, since_ms=order.signed_ms)
         if trouble.fatal:
             self.degrade(f"order refused: {getattr(outcome, 'text', '')}")
         self.cooldown.fail(self._clock.monotonic(), at_least_s=trouble.stay_away_s)
@@ -198,6 +206,12 @@ class MarketEngine:
         self.outcomes[f"unknown_{outcome_name(outcome)}"] += 1
         self._observer.order_found(plan, outcome)
         self._apply(order, plan, outcome)
+        self._tell_exposure()
+
+    def _tell_exposure(self) -> None:
+        """What was granted is spent or never left; only an order of unknown end stays counted as on its way."""
+        if not self.unknown.open:
+            self._gate.set_exposure(self.market.condition_id, max(self.tracker.position.spent, 0))
 
     async def _next_view(self) -> PairView:
         """The next view worth a decision; with a leg naked also without one, because time alone changes what may be done."""
@@ -211,6 +225,8 @@ class MarketEngine:
         finally:
             waiting.cancel()
             ticking.cancel()
+            # The buffer has one consumer: the cancelled one must be gone before the next one waits.
+            await asyncio.wait({waiting, ticking})
 
     def _may_act_on_orphan(self) -> bool:
         return self.strategy.naked and not self.degraded and not self.unknown.open and not self._cooling()
@@ -227,7 +243,7 @@ class MarketEngine:
         if refusal is not None:
             self.strategy.gave_up(refusal)
             return
-        self._purpose, self._sending = intent.purpose, True
+        self._purpose = intent.purpose
         try:
             result = await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self._leaving)
         finally:
@@ -248,13 +264,13 @@ class MarketEngine:
         if isinstance(answer, Granted):
             await self._clock.sleep(answer.wait_s)
             return None
-        self.cooldown.fail(self._clock.monotonic(), at_least_s=min(answer.retry_after_s, 1.0))
+        self.cooldown.hold(self._clock.monotonic(), min(max(answer.retry_after_s, GATE_RETRY_S[0]), GATE_RETRY_S[1]))
         return Reason.GATE_REFUSED
 
     async def _after(self, result: Sent | NotSent) -> None:
         if isinstance(result, NotSent):
             self.strategy.gave_up(result.reason)
-            if result.reason is Reason.JOURNAL_FAILED:
+            if result.reason in {Reason.JOURNAL_FAILED, Reason.SIGNING_FAILED}:
                 self.degrade(result.text)
             return
         trouble = trouble_of(result.last)
@@ -285,10 +301,13 @@ class MarketEngine:
         return self.view.yes.venue_ms <= spent_yes_ms or self.view.no.venue_ms <= spent_no_ms
 
     def _leaving(self) -> None:
+        self._sending = True
         self._spent_ms = (self.view.yes.venue_ms, self.view.no.venue_ms)
         self.strategy.acted()
 
     def _orphan_step(self, view: PairView) -> Intent | Reject:
+        if self.degraded:
+            return REJECT[Reason.DEGRADED]
         position = self.tracker.position
         return resolve_orphan(
             view,

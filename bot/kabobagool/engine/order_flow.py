@@ -5,6 +5,7 @@ everything is journalled before anything is sent, so that a crash can be explain
 steps; and a reply that cannot be trusted stops the sequence. The engine calls `send` with its lock held.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
@@ -17,6 +18,8 @@ from kabobagool.domain.market import Market
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Unknown
 from kabobagool.execution.client import ExecutionClient, SignedOrder
 from kabobagool.execution.journal import Journal, JournalError, JournalledIntent, JournalledOrder
+
+log = logging.getLogger(__name__)
 
 NEVER_SENT = Killed("not sent")
 OnOutcome = Callable[[SignedOrder, OrderPlan, OrderOutcome], None]
@@ -52,7 +55,11 @@ class OrderFlow:
 
     async def send(self, intent: Intent, market: Market, *, still_good: Callable[[], bool], leaving: Callable[[], None]) -> Sent | NotSent:
         """Send the intent's orders in their order. `leaving` is called right before the first POST."""
-        signed = [await self._execution.prepare(order, market) for order in intent.orders]
+        try:
+            signed = [await self._execution.prepare(order, market) for order in intent.orders]
+        except Exception as e:
+            log.exception("an order could not be signed")
+            return NotSent(Reason.SIGNING_FAILED, f"an order could not be signed: {type(e).__name__}: {e}")
         try:
             await self._journal.record(journalled(intent, market, signed, created_ms=self._clock.now_ms()))
         except JournalError as e:
@@ -67,7 +74,7 @@ class OrderFlow:
         outcome: OrderOutcome = NEVER_SENT
         for number, (plan, order) in enumerate(zip(plans, signed, strict=True)):
             started = self._clock.monotonic()
-            outcome = await self._execution.submit(order)
+            outcome = await self._submit(order)
             self.latency_s = self._clock.monotonic() - started
             self._on_outcome(order, plan, outcome)
             await self._note(order.order_hash, outcome)
@@ -75,6 +82,14 @@ class OrderFlow:
                 await self._forget(signed[number + 1 :])
                 return Sent(outcome, complete=False)
         return Sent(outcome, complete=True)
+
+    async def _submit(self, order: SignedOrder) -> OrderOutcome:
+        """Send. A client that breaks its word and raises has sent the order, or not: nobody knows, so it is looked up."""
+        try:
+            return await self._execution.submit(order)
+        except Exception as e:
+            log.exception("sending an order crashed", extra={"order": order.order_hash})
+            return Unknown(f"{type(e).__name__} while sending")
 
     async def _forget(self, unsent: list[SignedOrder]) -> None:
         for order in unsent:

@@ -36,7 +36,6 @@ BY_REJECTION: dict[Rejection, Trouble] = {
     Rejection.CONFIGURATION: FATAL,
     Rejection.GEOBLOCKED: FATAL,
     Rejection.TICK_SIZE: NO_TROUBLE,
-    Rejection.DUPLICATED: LOOK_UP,
     Rejection.RATE_LIMITED: Trouble(pause_s=RATE_PAUSE_S),
     Rejection.RESTARTING: Trouble(pause_s=RESTART_PAUSE_S),
     Rejection.POST_ONLY: Trouble(pause_s=POST_ONLY_PAUSE_S),

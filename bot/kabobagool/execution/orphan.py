@@ -1,16 +1,15 @@
 """What to do with a naked leg: a normal state with a policy, not an accident.
 
-A second leg that was killed, a settlement that failed or a restart in between leaves more of one outcome than of the other. The policy, asked
-by the engine whenever it may act: buy the missing side while the loss stays within ORPHAN_LOSS_CAP; after ORPHAN_RETRY_S the cheaper of that and
-selling the surplus; otherwise hold and say so loudly.
+A second leg that was killed, a settlement that failed or a restart in between leaves more of one outcome than of the other. The policy,
+asked by the engine whenever it may act: buy the missing side while the loss stays within ORPHAN_LOSS_CAP; after ORPHAN_RETRY_S the
+cheaper of that and selling the surplus; otherwise hold and say so loudly.
 """
 
 from kabobagool.domain.book import PairView
 from kabobagool.domain.decision import REJECT, forced_hedge, hedge_loss, leg_objection
 from kabobagool.domain.edge import Policy, Reason
-from kabobagool.domain.fees import taker_fee
+from kabobagool.domain.fees import DEAREST_FEE, taker_fee
 from kabobagool.domain.intent import Intent, OrderPlan, Purpose, Reject
-from kabobagool.domain.market import NO_FEE
 from kabobagool.domain.money import MICRO, Micros
 from kabobagool.domain.position import Position
 from kabobagool.domain.sizing import sell_order
@@ -31,16 +30,17 @@ def resolve_orphan(
         return hedge
     unwind = _unwind(view, position, policy, settled_shares, now_ms)
     if isinstance(hedge, Intent) and isinstance(unwind, Intent):
-        fee = view.market.fee or NO_FEE
-        cheaper_to_sell = unwind_loss(view, position, unwind.orders[0]) < hedge_loss(position, hedge.orders[0], fee)
-        return unwind if cheaper_to_sell else hedge
+        selling, buying = unwind.orders[0], hedge.orders[0]
+        loss_selling = unwind_loss(view, position, selling)
+        loss_buying = hedge_loss(position, buying, view.market.fee or DEAREST_FEE)
+        return unwind if loss_selling * buying.shares < loss_buying * selling.shares else hedge  # loss a share
     return unwind if isinstance(unwind, Intent) else hedge
 
 
 def unwind_loss(view: PairView, position: Position, order: OrderPlan) -> Micros:
     """Dollars lost for good by selling the surplus at the order's limit price, with all fees."""
     cost = position.cost_of_surplus(order.shares)
-    fee = taker_fee(view.market.fee or NO_FEE, order.price, order.shares)
+    fee = taker_fee(view.market.fee or DEAREST_FEE, order.price, order.shares)
     return cost - order.dollars + fee
 
 

@@ -54,6 +54,10 @@ class OrderGate(Protocol):
         """Ask for `cost` orders of `notional` dollars together to leave: all of them or none. Never sleeps."""
         ...
 
+    def set_exposure(self, market: str, dollars: Micros) -> None:
+        """The market now has this many dollars at stake; replaces what its granted orders were counted with."""
+        ...
+
     async def pause(self, *, seconds: float, reason: str) -> None:
         """The venue asked for silence (429, 425, 503): nobody is granted anything before it is over."""
         ...

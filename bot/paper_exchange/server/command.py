@@ -44,15 +44,23 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     server = parser.add_argument_group("server")
-    server.add_argument("--port", type=int, default=8080, help="port to listen on, 0 for any free one (default 8080)")
-    server.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)")
-    server.add_argument("--speed", type=float, default=1.0, help="venue seconds that pass in one real second (default 1)")
+    server.add_argument("--port", type=int, default=_DEFAULTS.port, help="port to listen on, 0 for any free one (default %(default)s)")
+    server.add_argument("--host", default=_DEFAULTS.host, help="address to listen on (default %(default)s: this machine only)")
+    server.add_argument(
+        "--speed", type=float, default=_DEFAULTS.speed, help="venue seconds that pass in one real second (default %(default)s)"
+    )
     books = parser.add_argument_group("books")
-    books.add_argument("--books", choices=("recorded", "synthetic"), default="recorded", help="where order books come from")
-    books.add_argument("--slug", help="only this recorded market")
-    books.add_argument("--markets", type=int, default=0, metavar="N", help="only the first N markets (synthetic: make N)")
     books.add_argument(
-        "--inject", type=int, default=0, metavar="N", help="true pairs below $1: N a recorded market, N an hour of a synthetic one"
+        "--books", choices=("recorded", "synthetic"), default=_DEFAULTS.books, help="where order books come from (default %(default)s)"
+    )
+    books.add_argument("--slug", help="only this recorded market")
+    books.add_argument("--markets", type=int, default=_DEFAULTS.markets, metavar="N", help="only the first N markets (synthetic: make N)")
+    books.add_argument(
+        "--inject",
+        type=int,
+        default=_DEFAULTS.inject,
+        metavar="N",
+        help="true pairs below $1: N a recorded market, N an hour of a synthetic one",
     )
     books.add_argument("--from-offset-ms", type=int, metavar="MS", help="start recorded markets at this moment of their quarter hour")
     books.add_argument("--duration-ms", type=int, default=_DEFAULTS.duration_ms, metavar="MS", help="how long synthetic markets last")
@@ -64,9 +72,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DOLLARS",
         help="what every wallet starts with (default 1000)",
     )
-    trading.add_argument("--order-latency-ms", type=int, default=0, metavar="MS", help="venue time an order travels (default 0)")
+    trading.add_argument(
+        "--order-latency-ms", type=int, default=_DEFAULTS.order_latency_ms, metavar="MS", help="venue time an order travels (default 0)"
+    )
     trading.add_argument("--scenario", type=Path, metavar="FILE", help="JSON file of faults to act out")
-    trading.add_argument("--seed", type=int, default=1, help="the same seed gives the same run (default 1)")
+    trading.add_argument("--seed", type=int, default=_DEFAULTS.seed, help="the same seed gives the same run (default %(default)s)")
     return parser
 
 

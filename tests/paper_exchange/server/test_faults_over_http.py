@@ -49,13 +49,13 @@ async def test_a_lost_reply_hides_whether_the_order_filled_and_its_hash_tells(
 
 
 async def test_a_restart_answers_425_then_two_minutes_of_post_only(session: aiohttp.ClientSession) -> None:
-    plan = FaultPlan.from_json('[{"kind": "restart_425", "at_ms": 0, "for_ms": 500}]')
+    plan = FaultPlan.from_json('[{"kind": "restart_425", "at_ms": 0, "for_ms": 900}]')
     async with paper_exchange_server(BOOKS, faults=plan) as paper:
         trader = await RawTrader(session, paper.urls["clob"]).log_in()
         status, body, headers = await post(trader, paper.market.tokens[0])
         assert (status, body, "Retry-After" in headers) == (425, {"error": "service not ready"}, False)
         assert (await trader.send("GET", "/data/trades"))[0] == 200
-        await asyncio.sleep(0.55)
+        await asyncio.sleep(0.95)
         status, body, _ = await post(trader, paper.market.tokens[0])
         assert isinstance(body, dict)
         assert (status, body["code"]) == (503, "post_only_mode")
@@ -97,11 +97,11 @@ async def test_a_blocked_address_gets_a_page_instead_of_json_and_geoblock_says_s
 async def test_a_delayed_reply_hides_the_fill_until_the_delay_is_over(session: aiohttp.ClientSession) -> None:
     async with paper_exchange_server(BOOKS) as paper:
         trader = await RawTrader(session, paper.urls["clob"]).log_in()
-        paper.add_fault("delayed_reply", delay_ms=100)
+        paper.add_fault("delayed_reply", delay_ms=300)
         status, body, _ = await post(trader, paper.market.tokens[0])
         assert isinstance(body, dict)
         assert (status, body["status"]) == (200, "delayed")
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.4)
         assert (await trader.send("GET", f"/data/order/{body['orderID']}"))[1]["status"] == "MATCHED"
 
 
@@ -136,14 +136,14 @@ async def test_a_stale_rest_book_stays_as_it_was_while_the_market_moves(session:
 
 
 async def test_a_caller_that_gives_up_waiting_has_ordered_all_the_same(session: aiohttp.ClientSession) -> None:
-    async with paper_exchange_server(BOOKS, settings=ExchangeSettings(order_latency_ms=300)) as paper:
+    async with paper_exchange_server(BOOKS, settings=ExchangeSettings(order_latency_ms=600)) as paper:
         trader = await RawTrader(session, paper.urls["clob"]).log_in()
         entry = trader.order(paper.market.tokens[0])
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(trader.send("POST", "/order", entry), timeout=0.1)
+            await asyncio.wait_for(trader.send("POST", "/order", entry), timeout=0.2)
         path = f"/data/order/{trader.order_hash(entry)}"
         assert (await trader.send("GET", path))[0] == 404, "not found for a while is no proof"
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.6)
         status, found, _ = await trader.send("GET", path)
         assert (status, found["status"]) == (200, "MATCHED")
 

@@ -240,7 +240,7 @@ async def test_an_order_in_flight_answers_after_its_latency_against_the_book_of_
 
 
 async def test_a_market_with_taker_delay_answers_delayed_and_the_fill_shows_later_by_hash(session: aiohttp.ClientSession) -> None:
-    books = ScriptedBooks([(0, [("0.47", 100)], [("0.50", 25)])], taker_delay_ms=150)
+    books = ScriptedBooks([(0, [("0.47", 100)], [("0.50", 25)])], taker_delay_ms=500)
     async with paper_exchange_server(books) as paper:
         trader = await trader_at(paper, session)
         status, body = await trader.buy(paper.market.tokens[0])
@@ -252,20 +252,20 @@ async def test_a_market_with_taker_delay_answers_delayed_and_the_fill_shows_late
         assert [row["id"] for row in page["data"]] == [body["orderID"]]
         _, cancelled, _ = await trader.send("DELETE", "/order", {"orderID": body["orderID"]})
         assert list(cancelled["not_canceled"]) == [body["orderID"]]
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.6)
         _, found, _ = await trader.send("GET", path)
         assert (found["status"], found["size_matched"]) == ("MATCHED", "20")
 
 
 async def test_shares_can_be_sold_once_their_trade_is_confirmed_and_not_before(session: aiohttp.ClientSession) -> None:
-    settings = ExchangeSettings(mine_ms=50, confirm_ms=150)
+    settings = ExchangeSettings(mine_ms=50, confirm_ms=500)
     async with paper_exchange_server(BOOKS, settings=settings) as paper:
         trader, token = await trader_at(paper, session), paper.market.tokens[0]
         await trader.buy(token)
         sell: dict[str, Any] = {"side": "SELL", "dollars": "4.8", "shares": "10"}
         status, body, _ = await trader.send("POST", "/order", trader.order(token, **sell))
         assert (status, "not enough balance" in body["error"]) == (400, True)
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.6)
         status, body, _ = await trader.send("POST", "/order", trader.order(token, **sell))
         assert (status, body["makingAmount"], body["takingAmount"]) == (200, "10", "4.8")
         paper.exchange.ledger.check()
