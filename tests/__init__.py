@@ -1,1 +1,4 @@
-"""Tests and benchmarks. A package, because an installed distribution brings a top-level `tests` of its own that would hide a plain folder."""
+"""Tests and benchmarks.
+
+A package, because an installed distribution brings a top-level `tests` of its own that would hide a plain folder.
+"""

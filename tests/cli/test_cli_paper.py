@@ -19,14 +19,14 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_options_are_passed_on_and_json_is_not(executed: list[Any]) -> None:
-    given = ["--port", "0", "--books", "synthetic", "--speed", "4", "--json", "--inject", "a", "--inject", "b", "--new-one", "x", "rest"]
+    given = ["--port", "0", "--books", "synthetic", "--speed", "4", "--json", "--inject", "6", "--new-one", "x", "rest"]
     ended = CliRunner().invoke(main, ["paper-exchange", *given])
     assert ended.exit_code == 0, ended.output
     ((path, arguments),) = executed
     assert path == sys.executable
     assert arguments[:3] == [sys.executable, "-m", "paper_exchange"]
     assert arguments[3:] == [
-        *("--port", "0", "--books", "synthetic", "--speed", "4", "--inject", "a", "--inject", "b"),
+        *("--port", "0", "--books", "synthetic", "--speed", "4", "--inject", "6"),
         *("--new-one", "x", "rest"),
     ]
 

@@ -145,7 +145,7 @@ REJECTIONS = [
     (Reason.TOO_THIN, view_of("0.52", "0.45", no_depth="4.9"), EMPTY, SEQUENTIAL),
     (Reason.POSITION_CAP, view_of("0.52", "0.45"), EMPTY, msgspec.structs.replace(SEQUENTIAL, max_position=micros("44.99"))),
     (Reason.ORPHAN_LOSS_CAP, view_of("0.70", "0.45"), naked(NO, "101", "0.45"), PAIRED),
-    (Reason.TOO_THIN, view_of("0.52", "0.45", yes_depth="50"), naked(NO, "101", "0.45"), PAIRED),
+    (Reason.TOO_THIN, view_of("0.52", "0.45", yes_depth="4.9"), naked(NO, "101", "0.45"), PAIRED),
     (Reason.FEE_UNKNOWN, view_of("0.52", "0.45", traded=market(rate=None)), EMPTY, SEQUENTIAL),
 ]
 

@@ -93,10 +93,10 @@ async def test_a_leg_is_not_sold_before_its_shares_are_settled(tmp_path: Path) -
         assert rig.engine.state() is EngineState.ORPHAN
 
 
-async def test_a_book_too_thin_to_hedge_the_whole_leg_is_waited_out(tmp_path: Path) -> None:
+async def test_a_book_too_thin_for_the_least_order_is_waited_out(tmp_path: Path) -> None:
     async with engine_rig(tmp_path, policy=POLICY) as rig:
         rig.hold(Outcome.NO, "10", "0.45", settled=True)
-        await rig.show_for(5, "0.60", "0.45", yes_depth="9")
+        await rig.show_for(5, "0.60", "0.45", yes_depth="4")
         assert rig.execution.sent == []
         await rig.show("0.60", "0.45", yes_depth="10")
         assert [(plan.outcome, plan.side) for plan in rig.execution.plans()] == [(Outcome.YES, Side.BUY)]

@@ -33,7 +33,8 @@ def test_the_position_is_the_sum_of_what_is_known_of_each_order(news: list[tuple
             gone = known.pop(name, None)
             assert tracker.remove(name) == (gone[0] if gone else None)
         else:
-            known[name] = told
+            final = name in known and known[name][1] and not told[1]
+            known[name] = known[name] if final else told  # what settlement said is not undone by older news
             tracker.book(name, told[0], now_ms=now_ms, settled=told[1])
         expected = position_of(fill for fill, _ in known.values())
         assert (tracker.position.yes, tracker.position.no, tracker.position.spent) == (expected.yes, expected.no, expected.spent)

@@ -149,13 +149,14 @@ async def test_a_view_that_grew_too_old_while_waiting_sends_nothing(tmp_path: Pa
         assert rig.unaccounted() == 0
 
 
-async def test_an_edge_that_had_to_queue_too_long_is_given_up_at_once(tmp_path: Path) -> None:
+async def test_an_edge_that_would_have_to_queue_too_long_is_not_queued_but_asked_for_again(tmp_path: Path) -> None:
     async with engine_rig(tmp_path, interval_us=600_000) as rig:
         await rig.gate.acquire(market="0xother", cost=2, notional=0, priority=Priority.NEW_PAIR, max_wait_s=0)
         await rig.show("0.48", "0.45")
         assert rig.strategy.truth.rejected["gate_refused"] == 1
-        await rig.clock.advance(5)
         assert rig.execution.prepared == []
+        await rig.clock.advance(1.5)
+        assert len(rig.execution.sent) == 2, "the books still stand, and the gate is free again"
 
 
 async def test_a_burst_of_frames_is_decided_on_the_last_one_only(tmp_path: Path) -> None:

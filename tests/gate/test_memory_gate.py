@@ -57,17 +57,17 @@ async def test_a_minimum_interval_of_zero_does_not_limit() -> None:
     assert [await ask(gate, cost=2) for _ in range(50)] == [Granted(0.0)] * 50
 
 
-async def test_a_pair_with_burst_one_waits_for_both_slots_and_the_next_order_for_both_of_them() -> None:
+async def test_a_pair_with_burst_one_leaves_at_once_and_the_next_order_waits_for_both_its_slots() -> None:
     clock = ManualClock()
     gate = MemoryGate.from_min_interval(1.0, clock)
-    assert await ask(gate, cost=2, max_wait_s=5) == Granted(1.0)
+    assert await ask(gate, cost=2, max_wait_s=5) == Granted(0.0)
     assert await ask(gate, cost=1, max_wait_s=5) == Granted(2.0)
 
 
 async def test_slots_saved_while_a_pair_waits_are_not_spent_a_second_time_when_it_leaves() -> None:
     gate = a_gate(ManualClock(), interval_us=4 * SECOND, reserve_fraction=Fraction(1, 3), tokens_at_start=0)
-    assert await ask(gate, cost=2, priority=Priority.NEW_PAIR, max_wait_s=99) == Granted(12.0)
-    assert await ask(gate, priority=Priority.UNWIND, max_wait_s=99) == Granted(16.0)
+    assert await ask(gate, cost=2, priority=Priority.NEW_PAIR, max_wait_s=99) == Granted(6.0)
+    assert await ask(gate, priority=Priority.UNWIND, max_wait_s=99) == Granted(14.0)
 
 
 async def test_a_pair_is_reserved_whole_or_not_at_all() -> None:

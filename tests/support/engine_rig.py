@@ -12,8 +12,6 @@ from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
 
-from tests.support.virtual_clock import VirtualClock, turn_the_loop
-
 from kabobagool.domain.book import Level, PairView
 from kabobagool.domain.edge import Policy
 from kabobagool.domain.intent import OrderPlan, Purpose
@@ -34,6 +32,7 @@ from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.price_buffer import ConflatingPriceBuffer
 from kabobagool.gate.interface import Answer
 from kabobagool.gate.memory import MemoryGate
+from tests.support.virtual_clock import VirtualClock, turn_the_loop
 
 BASE_S, MAX_S, BACKOFF = 0.5, 30.0, 2.0
 """Cooldown of every rig."""

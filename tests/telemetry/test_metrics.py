@@ -10,6 +10,7 @@ from kabobagool import __version__
 from kabobagool.domain.intent import Purpose
 from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Rejection, Unknown
+from kabobagool.engine.edge_truth import EdgeTruth
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.reasons import ReconnectReason, ResnapshotReason
 from kabobagool.telemetry.metric_table import METRICS, PREFIX, metrics_reference
@@ -28,6 +29,14 @@ def value(metrics: BotMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(PREFIX + name, labels)
 
 
+def edges(*, seen: int, acted_on: int, rejected: list[str]) -> EdgeTruth:
+    truth = EdgeTruth()
+    truth.seen, truth.acted_on = seen, acted_on
+    for reason in rejected:
+        truth.reject(reason)
+    return truth
+
+
 def everything_happened(metrics: BotMetrics) -> None:
     counters = FeedCounters(frames=7, ticks=5)
     metrics.watch_feed(counters)
@@ -35,9 +44,7 @@ def everything_happened(metrics: BotMetrics) -> None:
     metrics.market_known(condition_id="0xabc", slug="rain", live=False)
     metrics.states_are(["starting", "trading"])
     metrics.state_changed("trading")
-    metrics.edge_seen()
-    metrics.edge_rejected("legs_are_fresh")
-    metrics.edge_acted_on()
+    metrics.watch_edges(edges(seen=2, acted_on=1, rejected=["legs_are_fresh"]))
     metrics.order_ended(leg=Outcome.NO, side=Side.BUY, purpose=Purpose.PAIR, outcome=HAPPENED, latency_s=0.1)
     metrics.position_changed(shares=(0, 100_000_000), locked_profit=0, pair_cost=0)
     metrics.orphan_changed(shares=(0, 100_000_000))
@@ -171,11 +178,8 @@ def test_a_new_market_replaces_the_old_one(metrics: BotMetrics) -> None:
 
 
 def test_edges_are_counted_by_what_became_of_them(metrics: BotMetrics) -> None:
-    for _ in range(3):
-        metrics.edge_seen()
-    metrics.edge_rejected("legs_agree_in_time")
-    metrics.edge_rejected("legs_agree_in_time")
-    metrics.edge_acted_on()
+    metrics.watch_edges(edges(seen=2, acted_on=1, rejected=["legs_agree_in_time"]))
+    metrics.watch_edges(edges(seen=1, acted_on=0, rejected=["legs_agree_in_time"]))
     assert value(metrics, "edges_seen_total") == 3
     assert value(metrics, "edges_rejected_total", reason="legs_agree_in_time") == 2
     assert value(metrics, "edges_acted_on_total") == 1
@@ -183,7 +187,7 @@ def test_edges_are_counted_by_what_became_of_them(metrics: BotMetrics) -> None:
 
 def test_two_bots_of_one_process_do_not_share_their_numbers() -> None:
     first, second = BotMetrics(), BotMetrics()
-    first.edge_seen()
+    first.watch_edges(edges(seen=1, acted_on=1, rejected=[]))
     first.settlement_failed()
     assert value(second, "edges_seen_total") == 0
     assert value(second, "settlements_failed_total") == 0

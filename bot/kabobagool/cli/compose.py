@@ -91,9 +91,11 @@ async def reach_venue(settings: Settings) -> Venue:
 async def venue_clock(clob: ClobReader, *, rate: float) -> SystemClock:
     """A clock that runs with a venue whose time passes `rate` times as fast; exact to a moment after one of its seconds began."""
     before = await clob.server_time_ms()
-    while (now := await clob.server_time_ms()) == before:
+    while True:
+        now = await clob.server_time_ms()
+        if now != before:
+            return SystemClock(rate=rate, origin_ms=now)
         await asyncio.sleep(CLOCK_LOOK_S)
-    return SystemClock(rate=rate, origin_ms=now)
 
 
 async def find_market(settings: Settings, venue: Venue) -> Market:
@@ -203,7 +205,7 @@ async def _assemble(settings: Settings, metrics: BotMetrics, venue: Venue, marke
     if account is None:
         engine.on_booked = lambda order_hash, fill: engine.tracker.book(order_hash, fill, now_ms=clock.now_ms(), settled=True)
     else:
-        await _remember(settings, bot, account, journal)
+        await _remember(settings, metrics, bot, account, journal)
     metrics.watch_feed(counters)
     return bot
 
@@ -230,7 +232,7 @@ def _dry_run(settings: Settings, view: PairView, clock: Clock) -> DryRunExecutio
 
 
 async def _journal(settings: Settings, market: Market, clock: Clock) -> Journal:
-    """The wallet's journal; a dry run keeps its own in a folder that goes with it, so that simulated orders are never looked up at the venue."""
+    """The wallet's journal. A dry run keeps its own in a temporary folder: simulated orders must never be looked up at the venue."""
     if settings.dry_run:
         path = Path(tempfile.mkdtemp(prefix="kabobagool-dry-run-")) / "journal.sqlite"
     else:
@@ -245,12 +247,18 @@ async def _accepting(clob: ClobReader, market: Market) -> bool | None:
     return (await clob.market_info(market.condition_id)).accepting_orders
 
 
-async def _remember(settings: Settings, bot: Bot, account: Account, journal: Journal) -> None:
+async def _remember(settings: Settings, metrics: BotMetrics, bot: Bot, account: Account, journal: Journal) -> None:
     """Follow settlement, and rebuild the position before the first order. StartError when RECONCILIATION_REQUIRED and it is not clean."""
     engine, clock = bot.engine, bot.clock
-    settlement = SettlementTracker(
-        market=bot.market, reader=account.reader, clock=clock, on_change=lambda change: take_over(engine, change, now_ms=clock.now_ms())
-    )
+    settlement = SettlementTracker(market=bot.market, reader=account.reader, clock=clock, on_change=lambda change: settled(change))
+
+    def settled(change: OrderFill) -> None:
+        take_over(engine, change, now_ms=clock.now_ms())
+        if change.status is FillStatus.CONFIRMED:
+            metrics.settled(lag_s=max(clock.now_ms() - change.match_ms, 0) / 1000)
+        elif change.status is FillStatus.FAILED:
+            metrics.settlement_failed()
+
     engine.on_booked = settlement.book
     bot.settlement = settlement
 

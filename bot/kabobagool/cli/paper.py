@@ -18,10 +18,10 @@ PROGRAM = "paper_exchange"
 @click.option("--books", type=click.Choice(["recorded", "synthetic"]), help="Replay recorded order books, or make some up.")
 @click.option("--slug", metavar="TEXT", help="Market to offer.")
 @click.option("--speed", metavar="NUMBER", help="How many times faster than recorded; give the bot the same as CLOCK_RATE.")
-@click.option("--scenario", metavar="TEXT", help="What befalls the synthetic market.")
+@click.option("--scenario", metavar="FILE", help="JSON file of faults to act out; `python -m paper_exchange --help` shows one.")
 @click.option("--seed", metavar="NUMBER", help="Seed of everything random.")
 @click.option("--balance", metavar="DOLLARS", help="Dollars in the wallet at the start.")
-@click.option("--inject", metavar="TEXT", multiple=True, help="Fault to inject; may be given several times.")
+@click.option("--inject", metavar="NUMBER", help="True pairs below $1: so many a recorded market, so many an hour of a synthetic one.")
 @click.option("--json", "as_json", is_flag=True, help="Accepted for uniformity; the exchange prints the same either way.")
 @click.pass_context
 def command(context: click.Context, /, *, as_json: bool, **options: str | tuple[str, ...] | None) -> None:

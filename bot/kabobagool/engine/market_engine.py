@@ -42,6 +42,8 @@ PRIORITIES = {
 MAX_WAIT_S = {Priority.NEW_PAIR: 1.0, Priority.HEDGE: 10.0, Priority.UNWIND: 10.0}
 """A new pair that has to queue longer than this is stale by then; a naked leg waits its turn."""
 NAKED_LEG_POLL_S = 1.0
+SHORTEST_WAIT_S = 0.01
+"""A remainder of a float is no wait: the clock would stand still before it."""
 GATE_RETRY_S = (0.1, 1.0)
 """The least and the longest pause before a gate that refused is asked again; its refusals are no failed orders."""
 
@@ -161,7 +163,7 @@ class MarketEngine:
                 elif self.strategy.pending:
                     await self._act(self._entry, view)
                 self._tell_exposure()
-            self.strategy.look_again(view)  # the books may stand still with the edge still in them
+            self.strategy.look_again(view)  # the books may stand still with an edge in them
 
     async def hedge_before_stop(self, *, timeout_s: float) -> bool:
         """Open nothing new; give a naked leg up to `timeout_s` to be closed. Whether no leg is left naked."""
@@ -214,11 +216,12 @@ class MarketEngine:
             self._gate.set_exposure(self.market.condition_id, max(self.tracker.position.spent, 0))
 
     async def _next_view(self) -> PairView:
-        """The next view worth a decision; with a leg naked also without one, because time alone changes what may be done."""
-        if not self.strategy.naked:
+        """The next view worth a decision. With a leg naked or a cooldown running, time alone changes what may be done."""
+        if not (self.strategy.naked or self._cooling()):
             return await self._buffer.wait()
+        remaining_s = NAKED_LEG_POLL_S if self.strategy.naked else self.cooldown.remaining(self._clock.monotonic())
         waiting = asyncio.ensure_future(self._buffer.wait())
-        ticking = asyncio.ensure_future(self._clock.sleep(NAKED_LEG_POLL_S))
+        ticking = asyncio.ensure_future(self._clock.sleep(max(remaining_s, SHORTEST_WAIT_S)))
         try:
             await asyncio.wait({waiting, ticking}, return_when=asyncio.FIRST_COMPLETED)
             return waiting.result() if waiting.done() else self.view
@@ -247,6 +250,7 @@ class MarketEngine:
         try:
             result = await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self._leaving)
         finally:
+            self._spend_view()
             self._sending = False
             self.booked()
         await self._after(result)
@@ -300,9 +304,13 @@ class MarketEngine:
         spent_yes_ms, spent_no_ms = self._spent_ms
         return self.view.yes.venue_ms <= spent_yes_ms or self.view.no.venue_ms <= spent_no_ms
 
+    def _spend_view(self) -> None:
+        """Whatever was heard until the reply may still show what we took."""
+        if self._sending:
+            self._spent_ms = (self.view.yes.venue_ms, self.view.no.venue_ms)
+
     def _leaving(self) -> None:
         self._sending = True
-        self._spent_ms = (self.view.yes.venue_ms, self.view.no.venue_ms)
         self.strategy.acted()
 
     def _orphan_step(self, view: PairView) -> Intent | Reject:

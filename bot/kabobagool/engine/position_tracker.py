@@ -35,6 +35,8 @@ class PositionTracker:
     def book(self, order_hash: str, fill: Fill, *, now_ms: int, settled: bool = False) -> None:
         """Enter or correct what an order traded. Booking the same order twice counts once."""
         known = self._entries.get(order_hash)
+        if known is not None and known.settled and not settled:
+            return  # the venue's final word was heard already
         self._entries[order_hash] = Entry(fill, settled, known.booked_ms if known else now_ms)
         if known is None:
             self.last_fill_ms = now_ms

@@ -28,13 +28,28 @@ class KabobagoolStrategy:
     so that every edge seen ends up either acted on or rejected, never lost.
     """
 
-    __slots__ = ("_ask_below", "_clock", "_wake", "blocked", "decisions", "naked", "pending", "policy", "position", "ticks", "truth")
+    __slots__ = (
+        "_ask_below",
+        "_clock",
+        "_wake",
+        "blocked",
+        "decided",
+        "decisions",
+        "naked",
+        "pending",
+        "policy",
+        "position",
+        "ticks",
+        "truth",
+    )
 
     def __init__(self, *, policy: Policy, clock: Clock, wake: Callable[[], None]) -> None:
         self.policy = policy
         self.truth = EdgeTruth()
         self.position: Position = EMPTY
         self.blocked: Callable[[], Reason | None] = lambda: None
+        self.decided: Callable[[float, float], None] | None = None
+        """Told of each decision: the seconds it took, and the age in seconds of the older leg it was about."""
         self.pending = False
         self.naked = False
         self.ticks = 0
@@ -55,10 +70,13 @@ class KabobagoolStrategy:
             self._decide(view, looks_like_an_edge=asks < PRICE_ONE)
 
     def look_again(self, view: PairView) -> None:
-        """After an attempt: decide about the view as it is now, which may not change for a while."""
-        asks = view.yes.best_ask + view.no.best_ask
-        if asks < self._ask_below and not self.pending and not self.naked:
-            self._decide(view, looks_like_an_edge=asks < PRICE_ONE)
+        """After an attempt or a pause: act on an edge that still stands in books that do not move. Counted only when it is acted on."""
+        if self.pending or self.naked or view.yes.best_ask + view.no.best_ask >= self._ask_below:
+            return
+        if isinstance(self.propose(view), Intent) and self.blocked() is None:
+            self.truth.seen += 1
+            self.pending = True
+            self._wake()
 
     def set_position(self, position: Position, *, naked: bool) -> None:
         """Take over a new position; while a leg is naked every view matters, not only those that look like an edge."""
@@ -84,7 +102,7 @@ class KabobagoolStrategy:
 
     def _decide(self, view: PairView, *, looks_like_an_edge: bool) -> None:
         self.decisions += 1
-        answer = self.propose(view)
+        answer = self.propose(view) if self.decided is None else self._timed_proposal(view, self.decided)
         reason = answer.reason if isinstance(answer, Reject) else self._obstacle()
         if looks_like_an_edge or isinstance(answer, Intent):
             self.truth.seen += 1
@@ -94,6 +112,13 @@ class KabobagoolStrategy:
             self.pending = True
         if reason is None or self.naked:
             self._wake()
+
+    def _timed_proposal(self, view: PairView, decided: Callable[[float, float], None]) -> Intent | Reject:
+        started = self._clock.monotonic()
+        answer = self.propose(view)
+        age_ms = self._clock.now_ms() - min(view.yes.venue_ms, view.no.venue_ms)
+        decided(self._clock.monotonic() - started, max(age_ms, 0) / 1000)
+        return answer
 
     def _obstacle(self) -> Reason | None:
         return Reason.ORDER_IN_FLIGHT if self.pending else self.blocked()

@@ -11,7 +11,7 @@ from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rej
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """`pause_s` silences the whole wallet at the gate, `stay_away_s` this market at least; `fatal` means no order before a person looked."""
+    """`pause_s` silences the whole wallet at the gate, `stay_away_s` this market; `fatal` means no order before a person looked."""
 
     stay_away_s: float = 0.0
     pause_s: float = 0.0

@@ -24,7 +24,7 @@ class Lane:
     """One GCRA: `interval_us` between slots in the long run, up to `burst` slots at once after silence.
 
     Slots taken in any window of w seconds are at most `max(burst, cost) + w / interval`: a request larger than the burst leaves as a
-    whole, one interval per missing slot later than its first slot could have.
+    whole as soon as the burst is there, and what comes after it waits for all its slots.
     """
 
     __slots__ = ("_arrival_us", "_burst_us", "interval_us")
@@ -35,13 +35,13 @@ class Lane:
         self._arrival_us = now_us + (burst - tokens_at_start) * interval_us
 
     def wait_us(self, cost: int, now_us: int) -> int:
-        """Microseconds until `cost` slots are there together. Takes nothing."""
-        return max(0, max(self._arrival_us, now_us) + cost * self.interval_us - self._burst_us - now_us)
+        """Microseconds until `cost` slots may be taken together. Takes nothing."""
+        needed_us = min(cost * self.interval_us, self._burst_us)
+        return max(0, max(self._arrival_us, now_us) + needed_us - self._burst_us - now_us)
 
     def take(self, cost: int, leaves_us: int) -> None:
         """Take the `cost` slots of orders that leave together at `leaves_us`, which is no earlier than `wait_us` said."""
-        beyond_burst_us = max(0, cost * self.interval_us - self._burst_us)
-        self._arrival_us = max(self._arrival_us, leaves_us - beyond_burst_us) + cost * self.interval_us
+        self._arrival_us = max(self._arrival_us, leaves_us) + cost * self.interval_us
 
     def drain(self, until_us: int) -> None:
         """Hold no burst at `until_us`, only the one slot of that moment."""
@@ -55,7 +55,7 @@ class MemoryGate:
     `reserve_fraction` the part of the rate that new pairs never get, `tokens_at_start` the slots there are at once.
     `exposure_cap_micros` bounds the dollars at stake over all markets, None does not. ValueError for settings that make no sense.
 
-    A request larger than the burst waits until all its slots are there, so that both legs of a pair leave back to back. Slots belong to
+    A request larger than the burst borrows, so that both legs of a pair leave back to back. Slots belong to
     the moment of leaving: a pair that waits holds back what is asked for after it, hedges too, so new pairs are best asked for with a
     short `max_wait_s`.
     """
@@ -86,7 +86,7 @@ class MemoryGate:
     def from_min_interval(cls, seconds: float, clock: Clock, *, exposure_cap_micros: Micros | None = None) -> "MemoryGate":
         """One order every `seconds` in the long run with burst 1: what GLOBAL_ORDER_MIN_INTERVAL_S means. 0 does not limit.
 
-        A pair leaves with both legs together, one interval after its first leg alone could have, and the next order waits for both.
+        A pair leaves with both legs together as soon as its first leg could, and the next order waits for both: an edge does not keep.
         """
         return cls(clock=clock, interval_us=round(seconds * MICROSECONDS), burst=1, exposure_cap_micros=exposure_cap_micros)
 

@@ -47,6 +47,18 @@ class FeedNumbers(Protocol):
         ...
 
 
+class EdgeNumbers(Protocol):
+    """What became of the edges a market seemed to have: plain numbers that only grow."""
+
+    seen: int
+    acted_on: int
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """Those not acted on, by reason."""
+        ...
+
+
 class BotMetrics(Collector):
     """All metrics of one bot, in `registry` (a new one unless it is given). Not for use from several threads."""
 
@@ -61,9 +73,7 @@ class BotMetrics(Collector):
         }
         self._feeds: list[FeedNumbers] = []
         self._best_asks: Callable[[], BestAsks] = lambda: (None, None)
-        self._edges_seen = 0
-        self._edges_acted_on = 0
-        self._edges_rejected: Tally[str] = Tally()
+        self._truths: list[EdgeNumbers] = []
         self._states: tuple[str, ...] = ()
         self._start_at_zero()
         self.registry.register(self)
@@ -76,17 +86,9 @@ class BotMetrics(Collector):
         """Ask for the best ask of YES and NO at every scrape; None is an unknown one."""
         self._best_asks = best_asks
 
-    def edge_seen(self) -> None:
-        """A pair looked cheap enough."""
-        self._edges_seen += 1
-
-    def edge_rejected(self, reason: str) -> None:
-        """It was not acted on, for this reason."""
-        self._edges_rejected[reason] += 1
-
-    def edge_acted_on(self) -> None:
-        """It was acted on."""
-        self._edges_acted_on += 1
+    def watch_edges(self, truth: EdgeNumbers) -> None:
+        """Read these counts of edges at every scrape; several markets add up."""
+        self._truths.append(truth)
 
     def market_known(self, *, condition_id: str, slug: str, live: bool) -> None:
         """The market this bot trades, and whether with real orders."""
@@ -192,9 +194,9 @@ class BotMetrics(Collector):
             "feed_resnapshots_total": _by_reason(feed.resnapshots for feed in self._feeds),
             "book_mirror_mismatches_total": [((), sum(feed.mirror_mismatch for feed in self._feeds))],
             "best_ask_dollars": [((label,), ask / PRICE_ONE) for label, ask in asks if ask is not None],
-            "edges_seen_total": [((), self._edges_seen)],
-            "edges_rejected_total": _by_reason([self._edges_rejected]),
-            "edges_acted_on_total": [((), self._edges_acted_on)],
+            "edges_seen_total": [((), sum(truth.seen for truth in self._truths))],
+            "edges_rejected_total": _by_reason(truth.rejected for truth in self._truths),
+            "edges_acted_on_total": [((), sum(truth.acted_on for truth in self._truths))],
         }
 
     def _start_at_zero(self) -> None:
