@@ -2,7 +2,8 @@
 
 A number alone says more about the machine than about the code, so each one is taken together with a reference whose cost nobody can
 avoid. Both run in many short rounds, one after the other and in changing order, so that a burst of other work hits both; the median is
-reported and the minimum kept. Synchronous work is charged in CPU time: waiting for a turn on a busy core is nobody's cost. The groups call `compare` and `figure`; `report.py` prints what comes out.
+reported and the minimum kept. Synchronous work is charged in CPU time: waiting for a turn on a busy core is nobody's cost. The groups
+call `compare` and `figure`; `report.py` prints what comes out.
 """
 
 import statistics
@@ -61,7 +62,7 @@ class Target:
     def text(self, unit: str) -> str:
         """For people, such as `<= 1.5 x` or `<= 5 us`."""
         sign = ">=" if self.at_least else "<="
-        return f"{sign} {self.limit:,g} {'x' if self.of_ratio else unit}"
+        return f"{sign} {self.limit:,.12g} {'x' if self.of_ratio else unit}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ def _gap(found: Figure, target: Target) -> str:
 
 def shown(value: float) -> str:
     """Three significant digits, with thousands separated: 0.0512, 1.23, 45.6, 1,234,567."""
-    if value >= 1000:
+    if value >= 999.5:
         return f"{value:,.0f}"
     return f"{value:#.3g}".rstrip(".")
 

@@ -1,8 +1,8 @@
 """From the socket to the decision, beside a loop that receives the same frames with the same library and throws them away.
 
 Both connect to the same server process over loopback with the same options. Throughput: frames prepared beforehand, sent as fast as they
-are taken, in CPU time of the receiver. Latency: one frame at a time, from the sender's stamp to the moment at which the strategy has looked at it (or the bare loop has
-it in hand).
+are taken, in CPU time of the receiver. Latency: one frame at a time, from the sender's stamp to the moment at which the strategy has
+looked at it (or the bare loop has it in hand).
 """
 
 import asyncio
@@ -59,7 +59,7 @@ async def _throughput() -> Sequence[Figure]:
 
 
 async def _latency() -> Sequence[Figure]:
-    """Rounds of several hundred frames each; half of them and one in a hundred took longer than what is shown."""
+    """Each round is some hundred frames: half of them, or one in a hundred, took longer than what it counts for."""
     found: dict[str, list[Sequence[int]]] = {"bot": [], "bare": []}
     async with _server() as url:
         path = f"{url}/paced/{PACED}/{PACED_US}"

@@ -46,7 +46,7 @@ def a_market() -> Market:
         question="Will it rain?",
         outcomes=("Yes", "No"),
         tokens=(YES, NO),
-        tick_size=100,
+        tick_size=10,
         min_order_shares=5 * MICRO,
         fee=FeeSchedule(rate_micros=40_000),
         end_ms=NOW_MS + 86_400_000,
@@ -82,7 +82,7 @@ class Desk:
 def ladder(levels: int) -> tuple[list[Level], list[Level]]:
     """Bids below 0.50 and asks from 0.51 on, half the levels each, with sizes that differ."""
     half = levels // 2
-    step = max(1, 4_800 // half)
+    step = 4_800 // half // 10 * 10
     bids = [(5_000 - step * n, (37 * n % 900 + 20) * MICRO + 250_000 * (n % 4)) for n in range(half)]
     asks = [(5_100 + step * n, (53 * n % 900 + 20) * MICRO + 250_000 * (n % 4)) for n in range(half)]
     return bids, asks
@@ -105,7 +105,7 @@ def book_message(token: str, book: tuple[Sequence[Level], Sequence[Level]]) -> d
         "asks": asks,
         "hash": "0f" * 20,
         "timestamp": str(NOW_MS),
-        "tick_size": "0.01",
+        "tick_size": "0.001",
         "last_trade_price": "0.500",
     }
 

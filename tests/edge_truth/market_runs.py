@@ -1,11 +1,15 @@
 """One recorded market from its first snapshot to its payout, traded by a whole bot, as numbers that two processes can exchange.
 
-`run_market` is what the edge-truth tests repeat over eighteen markets and three modes; `audit` holds every fill against the books
-themselves, read once more by an exchange that never saw an order, and against the recording before and after the fill.
+`run_market` is what the edge-truth tests repeat over eighteen markets and several modes, `trade_naively` what it is compared with. `audit`
+holds every fill against the books themselves, read once more by an exchange that never saw an order, and against the recording before
+and after the fill.
 """
 
 import asyncio
+import gc
+import logging
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,13 +21,14 @@ from tests.support.virtual_venue import WALLET, VirtualVenue
 
 from kabobagool.domain.edge import Policy
 from kabobagool.domain.position import Position
+from kabobagool.domain.sizing import pair_bounds
 from kabobagool.engine.market_engine import EngineState
 from paper_exchange.dislocations import DislocatedBooks
 from paper_exchange.exchange import Exchange
 from paper_exchange.faults import Fault, FaultPlan
 from paper_exchange.ledger import Account
 from paper_exchange.recorded import RecordedBooks
-from paper_exchange.types import BookSource, Level, PaperMarket, Side, Snapshot, Trade
+from paper_exchange.types import PRICE_ONE, Accepted, BookSource, Level, OrderRequest, OrderStatus, PaperMarket, Side, Snapshot, Trade
 
 VENUE_START_MS = START_MS + 5_000
 """Where virtual time begins."""
@@ -122,9 +127,44 @@ def source_of(slug: str, mode: Mode) -> BookSource:
     return DislocatedBooks(one, seed=mode.seed, count=mode.dislocations) if mode.dislocations else one
 
 
-def run_modes(slug: str, modes: Sequence[Mode]) -> list[MarketRun]:
-    """One market in several modes, one after the other: the unit of work of a process."""
-    return [asyncio.run(run_market(slug, mode)) for mode in modes]
+class NaiveTrader(msgspec.Struct, frozen=True):
+    """What became of somebody who sent both legs of every pair below a dollar the instant it showed, with no latency at all."""
+
+    attempts: int
+    pairs: int
+    naked_legs: int
+
+
+def prepare_process() -> None:
+    """Make a process fit for runs: it reads millions of numbers that live to its end, and nobody reads its warnings."""
+    gc.disable()
+    logging.disable(logging.WARNING)
+
+
+def run_plan(slug: str, modes: Sequence[Mode]) -> tuple[NaiveTrader, list[MarketRun]]:
+    """One market, bought naively and then in several modes, one after the other: the unit of work of a process."""
+    return trade_naively(slug), [asyncio.run(run_market(slug, mode)) for mode in modes]
+
+
+def trade_naively(slug: str) -> NaiveTrader:
+    """Send the smallest pair for every snapshot after which the last known asks sum below a dollar."""
+    source = OneMarket(recordings(), slug)
+    venue = VirtualVenue(source, order_latency_ms=0, balance_micros=10**12)
+    market, asks = venue.market, [PRICE_ONE, PRICE_ONE]
+    filled: Counter[int] = Counter()
+    for number, snapshot in enumerate(source.snapshots(market.condition_id)):
+        asks[snapshot.outcome] = snapshot.asks[0].price if snapshot.asks else PRICE_ONE
+        if sum(asks) < PRICE_ONE:
+            _, shares = pair_bounds(asks[0], asks[1], market.min_order_size)
+            orders = [_buy(market, outcome, asks[outcome], shares, name=2 * number + outcome) for outcome in (0, 1)]
+            answers = [venue.exchange.submit(order, snapshot.venue_ms) for order in orders]
+            filled[sum(isinstance(answer, Accepted) and answer.record.status is OrderStatus.MATCHED for answer in answers)] += 1
+    return NaiveTrader(attempts=filled.total(), pairs=filled[2], naked_legs=filled[1])
+
+
+def _buy(market: PaperMarket, outcome: int, price: int, shares: int, *, name: int) -> OrderRequest:
+    dollars = price * shares // PRICE_ONE
+    return OrderRequest(f"0x{name:064x}", WALLET, WALLET, market.tokens[outcome], Side.BUY, dollars, shares, "FOK")
 
 
 async def run_market(slug: str, mode: Mode) -> MarketRun:

@@ -69,6 +69,7 @@ class VirtualBot:
     async def running(cls, venue: VirtualVenue, *, journal_path: Path, policy: Policy | None = None) -> AsyncIterator["VirtualBot"]:
         """A bot at work until the block ends. A part of it that died is the caller's failure."""
         journal = await WatchedJournal.open(journal_path, clock=venue.clock)
+        assert isinstance(journal, WatchedJournal)
         await journal.claim(venue.market.condition_id)
         bot = cls(venue, journal, policy or Policy())
         bot.start()

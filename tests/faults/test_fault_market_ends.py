@@ -13,7 +13,7 @@ SOON = ExchangeSettings(mine_ms=300, confirm_ms=800, resolution_delay_ms=4_000)
 
 
 async def test_a_market_that_closes_early_gets_no_more_than_a_few_refused_orders(tmp_path: Path) -> None:
-    async with trading(tmp_path, speed=80, **MANY_PAIRS) as rig:
+    async with trading(tmp_path, speed=80, variables=MANY_PAIRS) as rig:
         await rig.until_pairs(2)
         rig.paper.venue.close(rig.paper.market)
         sent = rig.posts
@@ -41,7 +41,7 @@ async def test_a_market_that_closes_between_the_legs_leaves_a_naked_leg_that_is_
 
 
 async def test_nothing_is_bought_in_the_last_minute_of_a_market(tmp_path: Path) -> None:
-    async with trading(tmp_path, always_cheap(ends_after_ms=70_000), speed=40, **MANY_PAIRS) as rig:
+    async with trading(tmp_path, always_cheap(ends_after_ms=70_000), speed=40, variables=MANY_PAIRS) as rig:
         await rig.until(lambda: rig.paper.clock.now_ms() > rig.paper.market.end_ms, "the end")
         last_ms = rig.paper.market.end_ms - 60_000
         assert all(trade.match_ms < last_ms + 3_000 for trade in rig.trades())
@@ -51,7 +51,7 @@ async def test_nothing_is_bought_in_the_last_minute_of_a_market(tmp_path: Path) 
 
 async def test_a_market_that_resolves_is_left_alone_and_the_bot_stays_up_to_say_so(tmp_path: Path) -> None:
     books = always_cheap(ends_after_ms=40_000, payout=(1_000_000, 0))
-    async with trading(tmp_path, books, settings=SOON, END_MARGIN_S="0", **MANY_PAIRS) as rig:
+    async with trading(tmp_path, books, settings=SOON, END_MARGIN_S="0", variables=MANY_PAIRS) as rig:
         await rig.until(lambda: rig.state is EngineState.RESOLVED, "resolved")
         await rig.settled()
         kept, sent = rig.kept(), rig.posts

@@ -19,7 +19,7 @@ MOVES_AT_S = 60
 async def second_leg_comes_too_late(folder: Path, *, yes_ask: str, yes_bid: str, speed: float = 30, **env: str) -> AsyncIterator[Rig]:
     """NO was bought at 0.42; the order for YES at 0.50 reaches the venue when YES costs `yes_ask`."""
     after = scenes(from_s=MOVES_AT_S, until_s=1200, bids=[(yes_bid, 400)], asks=[(yes_ask, 400)])
-    async with trading(folder, ScriptedBooks([*cheap(until_s=MOVES_AT_S), *after]), speed=speed, **env) as rig:
+    async with trading(folder, ScriptedBooks([*cheap(until_s=MOVES_AT_S), *after]), speed=speed, variables=env) as rig:
 
         def hold_the_second(number: int) -> None:
             if number == 2:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.support.bot_rig import ONE_PAIR, trading
+from tests.support.bot_rig import trading
 
 from paper_exchange.faults import Fault, FaultKind
 
@@ -40,7 +40,7 @@ async def test_a_pair_that_fails_to_settle_on_both_legs_is_forgotten_and_bought_
 
 async def test_settlements_failing_again_and_again_never_leave_the_bot_with_a_wrong_idea_of_what_it_owns(tmp_path: Path) -> None:
     failing = Fault(FaultKind.SETTLEMENT_FAILED, for_ms=60_000, probability=0.5)
-    async with trading(tmp_path, faults=[failing], **ONE_PAIR | {"MAX_POSITION_USD": "60"}) as rig:
+    async with trading(tmp_path, faults=[failing], MAX_POSITION_USD="60") as rig:
         await rig.until(lambda: rig.paper.clock.now_ms() > rig.paper.clock.start_ms + 65_000, "the bad minute is over")
         await rig.until(lambda: rig.bot.engine.strategy.position.spent > 45_000_000, "the cap is nearly reached")
         await rig.until(lambda: not rig.bot.engine.strategy.naked, "level")

@@ -1,5 +1,6 @@
 """A venue that says no: limited, restarting, blocked or out of money. The bot waits as long as it must and never hammers."""
 
+import itertools
 import json
 import sqlite3
 from pathlib import Path
@@ -15,7 +16,7 @@ from paper_exchange.faults import Fault, FaultKind
 def venue_gaps_s(rig: Rig) -> list[float]:
     """Venue seconds between one order and the next."""
     times = rig.wire.order_times
-    return [(later - earlier) * rig.paper.clock.speed for earlier, later in zip(times, times[1:], strict=False)]
+    return [(later - earlier) * rig.paper.clock.speed for earlier, later in itertools.pairwise(times)]
 
 
 async def test_a_rate_limit_with_headers_is_no_doubt_the_gate_pauses_as_long_as_asked_and_then_it_trades(tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ async def test_a_refusal_nobody_has_heard_of_is_answered_with_patience(tmp_path:
 
 async def test_however_many_edges_there_are_the_pace_of_orders_is_kept_and_the_venue_never_says_too_many(tmp_path: Path) -> None:
     room = {"MAX_POSITION_USD": "1000", "GLOBAL_ORDER_MIN_INTERVAL_S": "1"}
-    async with trading(tmp_path, **room) as rig:
+    async with trading(tmp_path, variables=room) as rig:
         await rig.until(lambda: rig.posts >= 10, "a few pairs")
         first, last = rig.wire.order_times[0], rig.wire.order_times[9]
         assert (last - first) * rig.paper.clock.speed >= 8 - 1, "pairs leave together, one order a second in the long run"

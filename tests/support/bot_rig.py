@@ -1,7 +1,7 @@
 """A whole bot against a paper exchange, with the network between them in the test's hand.
 
-`trading(...)` composes the bot exactly as `kabobagool run` does, in this process; `BotProcess` is the command itself, for tests that kill it.
-Tests wait for conditions, and at the end compare what the bot believes with what the exchange's ledger knows, to the micro-dollar.
+`trading(...)` composes the bot exactly as `kabobagool run` does, in this process; `BotProcess` is the command itself, for tests that
+kill it. Tests wait for conditions, and at the end compare what the bot believes with what the exchange's ledger knows, to the micro-dollar.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import json
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from tests.support.paper import PaperServer, ScriptedBooks, paper_exchange_serve
 
 SPEED = 40.0
 PATIENCE_S = 20.0
+NOTHING: Mapping[str, str] = {}
 QUICK = ExchangeSettings(mine_ms=300, confirm_ms=800)
 ONE_PAIR = {"BATCH_SIZE": "10", "MAX_POSITION_USD": "10"}
 """Room for one pair of 10 shares at 0.92 dollars, not for a second."""
@@ -249,11 +250,12 @@ async def trading(
     speed: float = SPEED,
     settings: ExchangeSettings = QUICK,
     balance_micros: int = 1_000_000_000,
+    variables: Mapping[str, str] = NOTHING,
     **env: str,
 ) -> AsyncIterator[Rig]:
-    """One bot on one exchange; upper-case keywords are variables of the bot."""
+    """One bot on one exchange; `variables` and upper-case keywords are variables of the bot."""
     opened = venue_for_a_bot(folder, books, faults=faults, speed=speed, settings=settings, balance_micros=balance_micros)
-    async with opened as venue, bot_on(venue, **env) as rig:
+    async with opened as venue, bot_on(venue, **{**variables, **env}) as rig:
         yield rig
 
 
@@ -295,8 +297,9 @@ class BotProcess:
     async def until_status(self, condition: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
         """Ask /status until it is so."""
         async with asyncio.timeout(PATIENCE_S):
-            while not condition(status := await self.status()):
-                await asyncio.sleep(0.02)
+            status = await self.status()
+            while not condition(status):
+                status = await self.status()
         return status
 
     def kill(self) -> None:

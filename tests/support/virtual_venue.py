@@ -1,8 +1,8 @@
 """The paper exchange in virtual time, as a bot meets it: no wall clock, no sockets, no threads.
 
-A test, or a simulation, lays a book source under a `VirtualVenue`, wires a feed and a `VirtualExecution` to it and lets time jump from event
-to event. The exchange's own code makes the frames and the replies; the bot's own feed, engine, journal and settlement read them. Only the network in
-between and the time are replaced. The same source and the same seed give the same run, to the last order.
+A test, or a simulation, lays a book source under a `VirtualVenue`, wires a feed and a `VirtualExecution` to it and lets time jump from
+event to event. The exchange's own code makes the frames and the replies, the bot's own code reads them; only the network in between and
+the time are replaced. The same source and the same seed give the same run, to the last order.
 """
 
 import asyncio

@@ -26,6 +26,10 @@ STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"mess
 WEBSOCKETS_LOGGER: Final = "websockets"
 
 
+TALKATIVE = {"httpx": "WARNING", "py_clob_client_v2": "CRITICAL"}
+"""Libraries that log every request, or as errors what is normal here (a killed order); what matters of it is logged by us."""
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line: time (UTC), level, logger, message, the call's extras, exception."""
 
@@ -124,7 +128,8 @@ class LogPipeline:
         self._handler = MaskingQueueHandler(lines, Redactor(secrets))
         self._writer = LineWriter(lines, output)
         self._flush_timeout_s = flush_timeout_s
-        self._levels = {logging.getLogger(): level, logging.getLogger(WEBSOCKETS_LOGGER): websockets_level}
+        chosen = {"": level, WEBSOCKETS_LOGGER: websockets_level} | TALKATIVE
+        self._levels = {logging.getLogger(name): chosen_level for name, chosen_level in chosen.items()}
         self._before: tuple[Any, ...] = ()
 
     @property
