@@ -113,6 +113,13 @@ def open_books(options: ServeOptions, *, start_ms: int) -> BookSource:
     return DislocatedBooks(recorded, seed=options.seed, count=options.inject) if options.inject else recorded
 
 
+def books_label(options: ServeOptions) -> str:
+    """Which books are real and which are made up, as every answer and report says it."""
+    if options.books == "recorded" and options.inject:
+        return f"recorded + {options.inject} synthetic dislocations a market"
+    return options.books
+
+
 def open_exchange(options: ServeOptions, *, start_ms: int) -> Exchange:
     """The core with its books and faults; reads recordings, so it takes a moment. Raises OptionError."""
     checked(options)
@@ -168,7 +175,7 @@ async def serve(options: ServeOptions, ready: Callable[[dict[str, Any]], None], 
     settings = VenueSettings(
         balance_micros=options.balance_micros,
         seed=options.seed,
-        books=options.books,
+        books=books_label(options),
         attribution=ATTRIBUTION if options.books == "recorded" else "",
     )
     async with serving(Venue.opened(exchange, clock, settings), host=options.host, port=options.port) as running:

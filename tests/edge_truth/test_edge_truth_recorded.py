@@ -31,6 +31,7 @@ from tests.edge_truth.market_runs import (
 )
 from tests.support.virtual_venue import WALLET
 
+from kabobagool.domain import decision
 from kabobagool.domain.edge import Policy, Reason
 from kabobagool.domain.money import MICRO
 from paper_exchange.faults import Fault, FaultKind
@@ -40,7 +41,7 @@ BUILD = Path(__file__).resolve().parents[2] / "build"
 MODES = (WHOLE, HALVES, DISLOCATED)
 A_HANDFUL = 5
 SLOW_MARKETS = 2
-WORKERS = min(2, os.cpu_count() or 1)
+WORKERS = min(4, os.cpu_count() or 1)
 NO_TIME_RULES = Mode("one frame an outcome, no time rules", split_outcomes=True, policy=Policy(max_leg_age_ms=10**9, max_leg_skew_ms=10**9))
 BAD_DAY = Mode(
     "with dislocations, on a bad day",
@@ -54,7 +55,6 @@ BAD_DAY = Mode(
         Fault(FaultKind.REORDERED_FRAMES, at_ms=800_000, for_ms=60_000, probability=0.2),
     ),
 )
-SLUGS = tuple(market.slug for market in recordings().markets())
 
 
 @dataclass(frozen=True)
@@ -70,20 +70,24 @@ class Everything:
         return [run for runs in self.by_mode.values() for run in runs]
 
 
+def slugs() -> list[str]:
+    return [market.slug for market in recordings().markets()]
+
+
 def plan_of(number: int) -> tuple[Mode, ...]:
-    """What one market is run in: every mode, slow orders on the first few, and on every third market one mode once more."""
+    """What one market is run in: every mode, slow orders on the first few, and on every sixth market one mode once more."""
     slow = (SLOW,) if number < SLOW_MARKETS else ()
-    again = (MODES[number // 3 % len(MODES)],) if number % 3 == 0 else ()
+    again = (MODES[number // 6],) if number % 6 == 0 else ()
     return (*MODES, *slow, *again)
 
 
 @pytest.fixture(scope="module")
 def everything() -> Everything:
     began = time.monotonic()
-    plans = [plan_of(number) for number in range(len(SLUGS))]
+    plans = [plan_of(number) for number in range(len(slugs()))]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WORKERS, mp_context=context, initializer=prepare_process) as pool:
-        results = list(pool.map(run_plan, SLUGS, plans))
+        results = list(pool.map(run_plan, slugs(), plans))
     by_mode: dict[str, list[MarketRun]] = {}
     repeated = []
     for _, runs in results:
@@ -183,14 +187,25 @@ def test_one_connection_is_enough_when_nothing_goes_wrong(everything: Everything
 
 
 async def test_without_its_time_rules_the_bot_still_sees_through_every_phantom_by_the_mirror() -> None:
-    run = await run_market(SLUGS[1], NO_TIME_RULES)
+    run = await run_market(slugs()[1], NO_TIME_RULES)
     assert run.naive == run.naive_of_bot == 100
     assert run.rejected == {Reason.MIRROR_BROKEN: 100}
     assert run.orders == 0
 
 
+async def test_with_no_rules_at_all_the_same_bot_is_fooled_and_loses_money(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other tests mean something only if the rules are what keeps the phantoms away."""
+    monkeypatch.setattr(decision, "first_objection", lambda view, policy, now_ms: None)
+    run = await run_market(slugs()[3], HALVES)
+    assert run.acted_on > 0
+    assert run.outcomes["killed"] > 0
+    assert run.locked_profit < 0
+    assert run.bot == run.exchange
+    assert run.phantom_fills == []
+
+
 async def test_lost_replies_failed_settlements_and_lost_connections_cost_no_second_purchase() -> None:
-    run = await run_market(SLUGS[1], BAD_DAY)
+    run = await run_market(slugs()[1], BAD_DAY)
     assert (run.outcomes["unknown"], run.outcomes["unknown_filled"], run.outcomes["unknown_killed"]) == (4, 2, 2)
     assert sum(run.outcomes[name] for name in ("filled", "killed", "unknown")) == run.orders
     assert run.connections >= 2
@@ -200,7 +215,7 @@ async def test_lost_replies_failed_settlements_and_lost_connections_cost_no_seco
 
 
 def test_the_audit_names_a_fill_that_was_never_there() -> None:
-    source = OneMarket(recordings(), SLUGS[0])
+    source = OneMarket(recordings(), slugs()[0])
     market = source.markets()[0]
     at_ms = market.start_ms
     invented = Trade("t", "0x1", market.condition_id, market.tokens[0], 0, WALLET, Side.BUY, 1, MICRO, 100, 0, at_ms, 0)
@@ -222,7 +237,7 @@ def test_the_report_is_written_for_people_and_for_machines(everything: Everythin
     text = human.read_text(encoding="utf-8")
     assert "1,156" in text
     assert "CC BY 4.0" in text
-    assert all(text.count(slug) >= len(MODES) for slug in SLUGS)
+    assert all(text.count(slug) >= len(MODES) for slug in slugs())
     assert machine.read_text(encoding="utf-8").count('"naive": 1156') == 2
     acted_on = total_of(everything.by_mode[HALVES.name])["acted_on"]
     writer = request.config.get_terminal_writer()

@@ -36,7 +36,8 @@ from kabobagool.venue import rows
 GATE_INTERVAL_S = 0.5
 FETCH_S = 0.1
 """How long a read of the books over REST takes."""
-FEED = FeedSettings(start_jitter_s=0.0, check_s=2.0)
+FEED = FeedSettings(start_jitter_s=0.0, check_s=10.0)
+"""The watchdog looks seldom: the paper exchange never falls silent by itself, and whatever is distrusted wakes it at once."""
 
 
 class VirtualBot:

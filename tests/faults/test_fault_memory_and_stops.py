@@ -81,7 +81,7 @@ async def test_a_purchase_made_by_hand_while_the_bot_runs_is_noticed(tmp_path: P
             hand = await same_wallet(session, rig)
             assert (await hand.buy(rig.paper.market.tokens[0], dollars="3.50", shares="7"))[0] == 200
         noticed = lambda: rig.state in (EngineState.DEGRADED, EngineState.ORPHAN)  # noqa: E731
-        await rig.until(noticed, f"the bot still believes {rig.believed()}", patience_s=6)
+        await rig.until(noticed, f"the bot still believes {rig.believed()}", patience_s=3)
 
 
 async def test_a_stop_in_the_middle_of_a_pair_finishes_the_hedge_and_ends_with_status_0(tmp_path: Path) -> None:

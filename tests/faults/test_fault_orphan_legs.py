@@ -65,7 +65,7 @@ async def test_an_orphan_beyond_the_loss_cap_is_held_and_said_aloud_without_a_si
     async with second_leg_comes_too_late(tmp_path, yes_ask="0.80", yes_bid="0.78", ORPHAN_LOSS_CAP="0.5") as rig:
         await rig.settled()
         sent = rig.posts
-        await rig.venue_seconds(60)
+        await rig.venue_seconds(30)
         assert rig.posts == sent
         assert rig.state is EngineState.ORPHAN
         assert rig.bot.snapshot().position.imbalance == "-10"
@@ -76,8 +76,8 @@ async def test_an_orphan_beyond_the_loss_cap_is_held_and_said_aloud_without_a_si
 
 async def test_a_hedge_that_is_killed_again_and_again_backs_off(tmp_path: Path) -> None:
     async with second_leg_comes_too_late(tmp_path, yes_ask="0.62", yes_bid="0.58") as rig:
-        rig.paper.add_fault(FaultKind.COULD_NOT_RUN_500, for_ms=120_000, filled=False)
-        await rig.venue_seconds(120)
-        assert rig.posts <= 6, "every doubt is looked up for a minute before the next try"
+        rig.paper.add_fault(FaultKind.COULD_NOT_RUN_500, for_ms=70_000, filled=False)
+        await rig.venue_seconds(70)
+        assert rig.posts <= 4, "every doubt is looked up for a minute before the next try"
         await rig.until_pairs(1)
         await rig.agrees_with_the_ledger()

@@ -212,10 +212,11 @@ async def venue_for_a_bot(
     speed: float = SPEED,
     settings: ExchangeSettings = QUICK,
     balance_micros: int = 1_000_000_000,
+    seed: int = 1,
 ) -> AsyncIterator[Venue]:
     """An exchange behind a wire. `faults` are armed from its start."""
     options = ServeOptions(speed=speed, balance_micros=balance_micros)
-    served = paper_exchange_server(books or always_cheap(), options=options, settings=settings, faults=FaultPlan(faults))
+    served = paper_exchange_server(books or always_cheap(), options=options, settings=settings, faults=FaultPlan(faults, seed=seed))
     async with served as paper:
         wire = Wire(int(paper.urls["clob"].rpartition(":")[2]))
         await wire.start()
@@ -250,11 +251,12 @@ async def trading(
     speed: float = SPEED,
     settings: ExchangeSettings = QUICK,
     balance_micros: int = 1_000_000_000,
+    seed: int = 1,
     variables: Mapping[str, str] = NOTHING,
     **env: str,
 ) -> AsyncIterator[Rig]:
     """One bot on one exchange; `variables` and upper-case keywords are variables of the bot."""
-    opened = venue_for_a_bot(folder, books, faults=faults, speed=speed, settings=settings, balance_micros=balance_micros)
+    opened = venue_for_a_bot(folder, books, faults=faults, speed=speed, settings=settings, balance_micros=balance_micros, seed=seed)
     async with opened as venue, bot_on(venue, **{**variables, **env}) as rig:
         yield rig
 

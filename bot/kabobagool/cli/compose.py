@@ -174,7 +174,7 @@ async def _assemble(settings: Settings, metrics: BotMetrics, venue: Venue, marke
     strategy = KabobagoolStrategy(policy=policy_of(settings), clock=clock, wake=lambda: buffer.publish(feed.view))
     feed = _feed(settings, venue, market, counters, strategy)
     execution: ExecutionClient = account.execution if account else _dry_run(settings, feed.view, clock)
-    journal = await _journal(settings, market, clock)
+    journal = await open_journal(settings, market, clock)
     unknown = UnknownOrders(execution=execution, journal=journal, clock=clock)
     engine = MarketEngine(
         view=feed.view,
@@ -231,7 +231,7 @@ def _dry_run(settings: Settings, view: PairView, clock: Clock) -> DryRunExecutio
     return DryRunExecution(view=lambda condition_id: view, clock=clock, latency_s=settings.dry_run_latency_ms / 1000)
 
 
-async def _journal(settings: Settings, market: Market, clock: Clock) -> Journal:
+async def open_journal(settings: Settings, market: Market, clock: Clock) -> Journal:
     """The wallet's journal. A dry run keeps its own in a temporary folder: simulated orders must never be looked up at the venue."""
     if settings.dry_run:
         path = Path(tempfile.mkdtemp(prefix="kabobagool-dry-run-")) / "journal.sqlite"
@@ -265,14 +265,7 @@ async def _remember(settings: Settings, metrics: BotMetrics, bot: Bot, account: 
     async def ask() -> Reconciliation:
         if not settings.enable_reconciliation:
             return await _only_open_orders(bot.market, account, journal, clock)
-        return await reconcile(
-            bot.market,
-            reader=account.reader,
-            client=account.execution,
-            journal=journal,
-            clock=clock,
-            lookback_hours=settings.reconciliation_lookback_hours,
-        )
+        return await rebuild(settings, bot.market, account, journal, clock)
 
     def adopt(history: Reconciliation) -> None:
         settlement.adopt(history.fills)
@@ -284,6 +277,18 @@ async def _remember(settings: Settings, metrics: BotMetrics, bot: Bot, account: 
     if trouble and settings.reconciliation_required:
         await bot.close()
         raise StartError(f"RECONCILIATION_REQUIRED=true, and the position could not be rebuilt: {trouble}")
+
+
+async def rebuild(settings: Settings, market: Market, account: Account, journal: Journal, clock: Clock) -> Reconciliation:
+    """The market's history as the venue tells it. VenueError and JournalError when it cannot be told."""
+    return await reconcile(
+        market,
+        reader=account.reader,
+        client=account.execution,
+        journal=journal,
+        clock=clock,
+        lookback_hours=settings.reconciliation_lookback_hours,
+    )
 
 
 async def _only_open_orders(market: Market, account: Account, journal: Journal, clock: Clock) -> Reconciliation:

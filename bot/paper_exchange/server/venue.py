@@ -15,7 +15,7 @@ from paper_exchange.server.numbers import price_text
 from paper_exchange.server.order_wire import Wallets
 from paper_exchange.server.rate_limit import SignerLimiter, Tier
 from paper_exchange.server.subscribers import DEFAULT_QUEUE_FRAMES, Subscribers
-from paper_exchange.types import BookOrigin, PaperMarket, Snapshot, Trade
+from paper_exchange.types import PaperMarket, Snapshot, Trade
 
 NO_BOOK = "No orderbook exists for the requested token id"
 
@@ -28,7 +28,7 @@ class VenueSettings:
     tier: Tier = field(default_factory=Tier)
     queue_frames: int = DEFAULT_QUEUE_FRAMES
     seed: int = 1
-    books: BookOrigin = "recorded"
+    books: str = "recorded"
     attribution: str = ""
 
 
