@@ -1,4 +1,4 @@
-"""Everything at once, from a seed: whatever the venue does for minutes, at the end the bot owns what the ledger says and no leg is naked."""
+"""Everything at once, from a seed: whatever the venue does, at the end the bot owns what the ledger says and no leg is naked."""
 
 import asyncio
 import random
@@ -42,7 +42,7 @@ async def at_rest(rig: Rig) -> None:
     await rig.settled()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_after_a_bad_day_the_bot_owns_what_the_ledger_says_and_no_leg_is_naked(tmp_path: Path, seed: int) -> None:
     async with trading(tmp_path, flickering(), faults=a_bad_day(), seed=seed, speed=80, variables=ROOM) as rig:
         await rig.until(lambda: rig.paper.clock.now_ms() > rig.paper.clock.start_ms + BAD_MS, "the bad day is over")
@@ -63,7 +63,6 @@ async def test_a_bot_that_is_replaced_in_the_middle_of_a_bad_day_loses_nothing(t
                 await rig.venue_seconds(rng.uniform(5, 40))
                 rig.run.cancel()
                 await asyncio.gather(rig.run, return_exceptions=True)
-                rig.run = asyncio.ensure_future(asyncio.sleep(0, result=True))
         async with bot_on(venue, **ROOM) as rig:
             await rig.until(lambda: rig.paper.clock.now_ms() > rig.paper.clock.start_ms + BAD_MS, "the bad day is over")
             await rig.until(lambda: not rig.bot.engine.degraded, f"reconciled; {rig.bot.snapshot().reasons}")

@@ -121,3 +121,15 @@ async def test_a_delayed_order_that_is_killed_later_leaves_nothing_behind(tmp_pa
         await rig.agrees_with_the_ledger()
         assert (rig.posts, rig.shares()) == (1, (0, 0))
         assert rig.state is not EngineState.FROZEN
+
+
+async def test_an_order_that_arrives_after_it_was_given_up_is_noticed(tmp_path: Path) -> None:
+    async with trading(tmp_path, speed=80, REQUEST_TIMEOUT_S="0.3") as rig:
+        rig.wire.orders_may_pass.clear()
+        await rig.until(lambda: rig.state is EngineState.FROZEN, "frozen after the timeout")
+        await rig.until(lambda: rig.bot.engine.outcomes["unknown_killed"], "given up after a minute of looking")
+        rig.wire.orders_may_pass.set()
+        await rig.until_pairs(1)
+        await rig.settled()
+        noticed = lambda: rig.state is EngineState.DEGRADED or rig.believed() == rig.true()  # noqa: E731
+        await rig.until(noticed, f"the bot believes {rig.believed()} and owns {rig.true()}", patience_s=3)

@@ -235,7 +235,7 @@ async def bot_on(venue: Venue, **env: str) -> AsyncIterator[Rig]:
     run = asyncio.create_task(bot.run(stop))
     try:
         yield Rig(venue.paper, venue.wire, venue.folder, venue.key, bot=bot, stop=stop, run=run)
-        if run.done():
+        if run.done() and not run.cancelled():
             run.result()
     finally:
         run.cancel()

@@ -15,7 +15,7 @@ from kabobagool.domain.intent import Intent, OrderPlan, Purpose, Reject
 from kabobagool.domain.market import NO_FEE, FeeSchedule, Market, Outcome
 from kabobagool.domain.money import MICRO, MICROS_PER_PRICE, PRICE_ONE, Micros, Price, average_price_micros
 from kabobagool.domain.position import EMPTY, Leg, Position
-from kabobagool.domain.sizing import buy_order, pair_shares, share_step, smallest_buy, sweeps
+from kabobagool.domain.sizing import buy_order, pair_bounds, share_step, smallest_buy, sweeps
 
 REJECT = {reason: Reject(reason) for reason in Reason}
 """One ready-made answer a reason: the hot path allocates nothing to say no."""
@@ -86,13 +86,18 @@ def _paired_entry(view: PairView, position: Position, policy: Policy) -> Intent 
     depth_yes, depth_no = yes.asks[ask_yes], no.asks[ask_no]
     depth = depth_yes if depth_yes < depth_no else depth_no
     most = policy.batch_shares
-    shares = pair_shares(ask_yes, ask_no, depth if depth < most else most, market.min_order_shares)
-    if not shares:
+    step, least = pair_bounds(ask_yes, ask_no, market.min_order_shares)
+    available = depth if depth < most else most
+    if available < least:
         return REJECT[Reason.TOO_THIN]
+    shares = available // step * step
     quote = quote_pair(ask_yes, ask_no, shares, market.fee or NO_FEE, policy.taker_fee_bps)
-    objection = _cost_objection(position, quote, policy)
-    if objection is not None:
-        return REJECT[objection]
+    if quote.pair_cost_with_margin > policy.pair_limit_micros:
+        return REJECT[Reason.FEES_EAT_THE_EDGE]
+    if position.spent + quote.cost > policy.max_position:
+        return REJECT[Reason.POSITION_CAP]
+    if position is not EMPTY and _average_after(position, quote, policy) > policy.pair_limit_micros:  # the average of one pair is that pair
+        return REJECT[Reason.AVERAGE_COST_TOO_HIGH]
     if depth < THIN_TIMES * shares and depth_yes != depth_no:
         return quote.no_first if depth_no < depth_yes else quote.yes_first
     return quote.no_first if ask_no < ask_yes else quote.yes_first
@@ -101,7 +106,7 @@ def _paired_entry(view: PairView, position: Position, policy: Policy) -> Intent 
 class PairQuote(msgspec.Struct, frozen=True):
     """A pair at given asks, reckoned once.
 
-    Its two orders, their fees, what both cost with and without the flat margin, and either sending order.
+    Its two orders, their fees, what both cost, what one pair costs with the flat margin (rounded up), and either sending order.
     """
 
     yes: OrderPlan
@@ -109,7 +114,7 @@ class PairQuote(msgspec.Struct, frozen=True):
     fee_yes: Micros
     fee_no: Micros
     cost: Micros
-    cost_with_margin: Micros
+    pair_cost_with_margin: Micros
     yes_first: Intent
     no_first: Intent
 
@@ -128,28 +133,20 @@ def quote_pair(ask_yes: Price, ask_no: Price, shares: Micros, fee: FeeSchedule, 
         fee_yes,
         fee_no,
         cost,
-        cost + flat_margin(dollars, taker_fee_bps),
+        average_price_micros(cost + flat_margin(dollars, taker_fee_bps), shares),
         Intent(Purpose.PAIR, (yes, no), pair_price),
         Intent(Purpose.PAIR, (no, yes), pair_price),
     )
 
 
-def _cost_objection(position: Position, quote: PairQuote, policy: Policy) -> Reason | None:
-    """The new pair must pay for itself, the market's cap must have room, and the average must hold after it."""
-    if quote.cost_with_margin * MICRO > policy.pair_limit_micros * quote.yes.shares:
-        return Reason.FEES_EAT_THE_EDGE
-    if position.spent + quote.cost > policy.max_position:
-        return Reason.POSITION_CAP
-    if position is EMPTY:  # the average of one pair is that pair
-        return None
-    average_yes = _average_after(position.yes, quote.yes, quote.fee_yes)
-    average_no = _average_after(position.no, quote.no, quote.fee_no)
-    if effective_pair_cost(average_yes, average_no, policy.taker_fee_bps) > policy.pair_limit_micros:
-        return Reason.AVERAGE_COST_TOO_HIGH
-    return None
+def _average_after(position: Position, quote: PairQuote, policy: Policy) -> Micros:
+    """What a pair costs on average once the new one is bought, fees and margin included."""
+    average_yes = _leg_average_after(position.yes, quote.yes, quote.fee_yes)
+    average_no = _leg_average_after(position.no, quote.no, quote.fee_no)
+    return effective_pair_cost(average_yes, average_no, policy.taker_fee_bps)
 
 
-def _average_after(leg: Leg, order: OrderPlan, fee: Micros) -> Micros:
+def _leg_average_after(leg: Leg, order: OrderPlan, fee: Micros) -> Micros:
     """Micro-dollars a share, fees included, after the simulated fill."""
     return average_price_micros(leg.cost + leg.fees + order.dollars + fee, leg.bought + order.shares)
 
@@ -177,7 +174,7 @@ def _leg_entry(view: PairView, position: Position, policy: Policy, outcome: Outc
     order_fee = taker_fee(fee, order.price, order.shares)
     if position.spent + order.dollars + order_fee > policy.max_position:
         return REJECT[Reason.POSITION_CAP]
-    bought = _average_after(position.leg(outcome), order, order_fee)
+    bought = _leg_average_after(position.leg(outcome), order, order_fee)
     other = _average_or_ask(position.leg(outcome.other), view.book(outcome.other), fee)
     cost = effective_pair_cost(bought, other, policy.taker_fee_bps)
     if cost > policy.pair_limit_micros:

@@ -88,15 +88,10 @@ def first_objection(view: PairView, policy: Policy, now_ms: int) -> Reason | Non
         return Reason.FEE_UNKNOWN
     if market.end_ms is not None and now_ms > market.end_ms - policy.end_margin_ms:
         return Reason.MARKET_ENDING
-    return _view_objection(view, policy, now_ms)
-
-
-def _view_objection(view: PairView, policy: Policy, now_ms: int) -> Reason | None:
-    yes, no = view.yes, view.no
-    oldest, newest = (yes.venue_ms, no.venue_ms) if yes.venue_ms < no.venue_ms else (no.venue_ms, yes.venue_ms)
-    if now_ms - oldest > policy.max_leg_age_ms:
+    skew_ms = yes.venue_ms - no.venue_ms
+    if now_ms - (no.venue_ms if skew_ms > 0 else yes.venue_ms) > policy.max_leg_age_ms:
         return Reason.LEG_TOO_OLD
-    if newest - oldest > policy.max_leg_skew_ms:  # most sums below one dollar die here
+    if not -policy.max_leg_skew_ms <= skew_ms <= policy.max_leg_skew_ms:  # most sums below one dollar die here
         return Reason.LEGS_APART_IN_TIME
     if yes.best_ask + no.best_bid != PRICE_ONE or no.best_ask + yes.best_bid != PRICE_ONE:  # ask NO = 1 - bid YES, or the view is stale
         return Reason.MIRROR_BROKEN

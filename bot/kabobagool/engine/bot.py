@@ -95,7 +95,7 @@ class Bot:
             decisions=engine.strategy.decisions,
             edges_seen=truth.seen,
             edges_acted_on=truth.acted_on,
-            edges_rejected=dict(sorted(truth.rejected.items())),
+            edges_rejected={str(reason): count for reason, count in sorted(truth.rejected.items())},
             orders=dict(sorted(engine.outcomes.items())),
             fills=engine.tracker.fills(),
             cooldown_s=round(engine.cooldown.remaining(self.clock.monotonic()), 3),

@@ -6,8 +6,6 @@ Counted once a view (a whole applied frame) whose asks sum below one dollar. Pla
 from collections import Counter
 from collections.abc import Mapping
 
-from kabobagool.domain.edge import Reason
-
 
 class EdgeTruth:
     """Seen, rejected by reason, acted on."""
@@ -19,10 +17,14 @@ class EdgeTruth:
         self.acted_on = 0
         self.rejected: Counter[str] = Counter()
 
-    def reject(self, reason: str | Reason) -> None:
+    def reject(self, reason: str) -> None:
         """One edge less, and why."""
-        self.rejected[str(reason)] += 1
+        self.rejected[reason] += 1
 
     def as_mapping(self) -> Mapping[str, object]:
         """For JSON: {seen, acted_on, rejected: {reason: count}}."""
-        return {"seen": self.seen, "acted_on": self.acted_on, "rejected": dict(sorted(self.rejected.items()))}
+        return {
+            "seen": self.seen,
+            "acted_on": self.acted_on,
+            "rejected": {str(reason): count for reason, count in sorted(self.rejected.items())},
+        }

@@ -311,20 +311,18 @@ def _levels(levels: list[_LevelWire]) -> list[Level]:
 
 def _changes(changes: list[_ChangeWire]) -> list[PriceChange]:
     prices, known_size = _PRICES, _SIZES.get
+    converted: list[PriceChange] = []
     try:
-        return [
-            PriceChange(
-                change.asset_id,
-                prices[change.price],
-                _learn_size(change.size) if (size := known_size(change.size)) is None else size,
-                change.side,
-                prices[change.best_bid] if change.best_bid else None,
-                prices[change.best_ask] if change.best_ask else None,
-            )
-            for change in changes
-        ]
+        for change in changes:
+            size, best_bid, best_ask = known_size(change.size), change.best_bid, change.best_ask
+            if size is None:
+                size = _learn_size(change.size)
+            bid = prices[best_bid] if best_bid else None
+            ask = prices[best_ask] if best_ask else None
+            converted.append(PriceChange(change.asset_id, prices[change.price], size, change.side, bid, ask))
     except KeyError:
         return [_change(change) for change in changes]
+    return converted
 
 
 def _change(change: _ChangeWire) -> PriceChange:
