@@ -14,7 +14,6 @@ from pathlib import Path
 from tests.support.engine_rig import Listener, WatchedJournal
 from tests.support.virtual_venue import VirtualAccount, VirtualExecution, VirtualVenue, WiredFeed, run_dry
 
-from kabobagool.cli.compose import take_over
 from kabobagool.domain.book import PairView
 from kabobagool.domain.edge import Policy
 from kabobagool.domain.market import Market
@@ -59,7 +58,7 @@ class VirtualBot:
             market=self.feed.view.market,
             reader=VirtualAccount(venue),
             clock=clock,
-            on_change=lambda change: take_over(self.engine, change, now_ms=clock.now_ms()),
+            on_change=lambda change: self.engine.take_over(change, now_ms=clock.now_ms()),
         )
         self.engine = self._engine()
         self.engine.on_booked = self.settlement.book

@@ -7,6 +7,7 @@ from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.position import EMPTY, Fill, position_of
 from kabobagool.engine.position_tracker import PositionTracker
 from kabobagool.engine.snapshot import position_snapshot, price_text
+from kabobagool.execution.fills import FillStatus, OrderFill
 
 FILLS = st.builds(
     Fill,
@@ -40,7 +41,6 @@ def test_the_position_is_the_sum_of_what_is_known_of_each_order(news: list[tuple
         assert (tracker.position.yes, tracker.position.no, tracker.position.spent) == (expected.yes, expected.no, expected.spent)
         assert tracker.fills() == len(known)
         assert set(tracker.unsettled()) == {name for name, (_, settled) in known.items() if not settled}
-        assert all(tracker.knows(name) for name in known)
 
 
 @given(st.lists(st.tuples(FILLS, st.booleans()), max_size=10), st.sampled_from(Outcome))
@@ -74,23 +74,28 @@ def test_an_order_told_twice_counts_once_and_keeps_the_time_of_the_first_news() 
     assert tracker.unsettled() == {}
 
 
-def test_what_reconciliation_found_replaces_everything() -> None:
+def test_what_reconciliation_found_is_taken_over_and_failures_are_taken_out() -> None:
     tracker = PositionTracker()
-    tracker.book("0xold", buy(Outcome.YES, 10, 5), now_ms=100)
-    tracker.load([("0xa", buy(Outcome.NO, 7, 3), True, 50), ("0xb", buy(Outcome.NO, 2, 1), False, 60)])
-    assert not tracker.knows("0xold")
+    assert (tracker.position, tracker.last_fill_ms, tracker.fills()) == (EMPTY, None, 0)
+    tracker.take_over(OrderFill("0xb", buy(Outcome.NO, 2, 1), FillStatus.PENDING, 60), now_ms=60)
+    tracker.take_over(OrderFill("0xa", buy(Outcome.NO, 7, 3), FillStatus.CONFIRMED, 50), now_ms=50)
     assert tracker.position.no.shares == 9
     assert tracker.settled_shares(Outcome.NO) == 7
     assert tracker.last_fill_ms == 60
     assert list(tracker.unsettled()) == ["0xb"]
+    tracker.take_over(OrderFill("0xb", buy(Outcome.NO, 0, 0), FillStatus.FAILED, 60), now_ms=70)
+    assert tracker.position.no.shares == 7
 
 
-def test_an_empty_history_is_an_empty_position_without_a_last_fill() -> None:
+def test_a_leg_that_lost_its_partner_is_judged_by_its_own_cost_and_not_by_the_average() -> None:
     tracker = PositionTracker()
-    assert (tracker.position, tracker.last_fill_ms, tracker.fills()) == (EMPTY, None, 0)
-    tracker.book("0xa", buy(Outcome.YES, 10, 5), now_ms=100)
-    tracker.load([])
-    assert (tracker.position, tracker.last_fill_ms) == (EMPTY, None)
+    for number, fill in enumerate((buy(Outcome.YES, 50, 32), buy(Outcome.NO, 50, 14), buy(Outcome.YES, 50, 6))):
+        tracker.book(str(number), fill, now_ms=number)
+    assert tracker.position.imbalance == 50
+    assert tracker.position.cost_of_surplus(50) == 6
+    assert tracker.position.cost_of_surplus(25) == 3
+    tracker.book("sold", Fill(Outcome.YES, Side.SELL, 20, 2, 0), now_ms=9)
+    assert tracker.position.cost_of_surplus(30) == 3, "the newest shares are the ones without a partner, and the ones sold"
 
 
 def test_taking_back_an_order_nobody_knows_changes_nothing() -> None:

@@ -27,7 +27,7 @@ from kabobagool.venue.transport import AiohttpTransport
 
 
 def say(*words: object) -> None:
-    print(*words, flush=True)  # noqa: T201
+    print(*words, flush=True)
 
 
 async def execution_at(host: str) -> ClobExecution:

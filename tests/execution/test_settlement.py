@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 from tests.execution.bench_account import HASH, a_market, an_account, buy, fill, row, some_books
 from tests.support.paper import paper_exchange_server
 
 from kabobagool.domain.market import Outcome
-from kabobagool.domain.money import MICRO
+from kabobagool.domain.money import MICRO, Micros
 from kabobagool.domain.outcome import Filled
-from kabobagool.domain.position import Fill, position_of
+from kabobagool.domain.position import Fill, Position, position_of
+from kabobagool.engine.position_tracker import PositionTracker
 from kabobagool.execution.fills import FillStatus, OrderFill
 from kabobagool.execution.settlement import SettlementTracker
 from kabobagool.venue.errors import VenueError
@@ -59,11 +61,36 @@ async def until(happened: Callable[[], object]) -> None:
     raise AssertionError("it never happened")
 
 
+class Books:
+    """The position as the engine keeps it, corrected by what settlement reports."""
+
+    def __init__(self) -> None:
+        self.ledger = PositionTracker()
+        self.changes: list[OrderFill] = []
+
+    def take(self, change: OrderFill) -> None:
+        self.changes.append(change)
+        self.ledger.take_over(change, now_ms=change.match_ms)
+
+    @property
+    def position(self) -> Position:
+        return replace(self.ledger.position, surplus_cost=None)
+
+    def settled(self, outcome: Outcome = Outcome.YES) -> Micros:
+        return self.ledger.settled_shares(outcome)
+
+
 class Bench:
     def __init__(self) -> None:
         self.venue = Venue()
-        self.changes: list[OrderFill] = []
-        self.tracker = SettlementTracker(market=a_market(), reader=self.venue, clock=self.venue, on_change=self.changes.append)
+        self.books = Books()
+        self.changes = self.books.changes
+        self.tracker = SettlementTracker(market=a_market(), reader=self.venue, clock=self.venue, on_change=self.books.take)
+
+    def book(self, order_hash: str, fill: Fill) -> None:
+        """What the engine does with a reply."""
+        self.books.ledger.book(order_hash, fill, now_ms=self.venue.ms)
+        self.tracker.book(order_hash, fill)
 
     async def sees(self, *rows: TradeRow) -> None:
         self.venue.rows = list(rows)
@@ -78,27 +105,28 @@ def provisional() -> Fill:
 
 async def test_a_provisional_fill_counts_at_once_but_is_not_settled() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, provisional())
-    assert bench.tracker.position == position_of([provisional()])
-    assert bench.tracker.settled_position == position_of([])
+    bench.book(HASH, provisional())
+    assert bench.books.position == position_of([provisional()])
+    assert bench.books.settled() == 0
     assert [one.order_hash for one in bench.tracker.pending] == [HASH]
 
 
 async def test_the_confirmed_rows_replace_the_provisional_amounts_exactly() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, provisional())
+    bench.book(HASH, provisional())
     await bench.sees(row("a"))
-    assert bench.tracker.position == bench.tracker.settled_position == position_of([fill()])
+    assert bench.books.position == position_of([fill()])
+    assert bench.books.settled() == 10 * MICRO
     assert [change.status for change in bench.changes] == [FillStatus.CONFIRMED]
     assert bench.tracker.pending == []
 
 
 async def test_a_failed_fill_is_taken_out_and_told_once() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, provisional())
-    bench.tracker.book(OTHER, fill(outcome=Outcome.NO))
+    bench.book(HASH, provisional())
+    bench.book(OTHER, fill(outcome=Outcome.NO))
     await bench.sees(row("a", status="FAILED"), row("b", taker_order_id=OTHER, token="222"))
-    assert bench.tracker.position.imbalance == -10 * MICRO
+    assert bench.books.position.imbalance == -10 * MICRO
     assert {change.order_hash: change.status for change in bench.changes} == {HASH: FillStatus.FAILED, OTHER: FillStatus.CONFIRMED}
     await bench.tracker.poll()
     assert len(bench.changes) == 2
@@ -106,41 +134,41 @@ async def test_a_failed_fill_is_taken_out_and_told_once() -> None:
 
 async def test_rows_on_their_way_stay_pending() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, provisional())
+    bench.book(HASH, provisional())
     await bench.sees(row("a", status="MATCHED"))
     await bench.sees(row("a", status="MINED"))
     assert bench.tracker.pending
-    assert bench.tracker.position == position_of([fill()])
+    assert bench.books.position == position_of([fill()])
     assert len(bench.changes) == 1
 
 
 async def test_half_of_the_rows_do_not_shrink_the_fill() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, fill(shares=20))
+    bench.book(HASH, fill(shares=20))
     await bench.sees(row("a"))
-    assert bench.tracker.position.yes.shares == 20 * MICRO
+    assert bench.books.position.yes.shares == 20 * MICRO
     await bench.sees(row("a"), row("b"))
-    assert bench.tracker.settled_position.yes.shares == 20 * MICRO
+    assert bench.books.settled() == 20 * MICRO
 
 
 async def test_rows_that_stay_short_are_believed_after_a_minute() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, fill(shares=20))
+    bench.book(HASH, fill(shares=20))
     await bench.venue.sleep(60)
     await bench.sees(row("a"))
-    assert bench.tracker.settled_position.yes.shares == 10 * MICRO
+    assert bench.books.settled() == 10 * MICRO
 
 
 async def test_a_part_that_failed_is_taken_out_at_once() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, fill(shares=20))
+    bench.book(HASH, fill(shares=20))
     await bench.sees(row("a"), row("b", status="FAILED"))
-    assert bench.tracker.settled_position.yes.shares == 10 * MICRO
+    assert bench.books.settled() == 10 * MICRO
 
 
 async def test_a_fill_without_a_trace_stays_pending() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, provisional())
+    bench.book(HASH, provisional())
     await bench.sees()
     await bench.sees(row("x", taker_order_id=OTHER))
     assert bench.changes == []
@@ -149,17 +177,20 @@ async def test_a_fill_without_a_trace_stays_pending() -> None:
 
 async def test_an_order_is_booked_once() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, provisional())
+    bench.book(HASH, provisional())
     await bench.sees(row("a"))
-    bench.tracker.book(HASH, provisional())
-    assert bench.tracker.position == position_of([fill()])
+    bench.book(HASH, provisional())
+    assert bench.books.position == position_of([fill()])
 
 
 async def test_reconciled_fills_are_adopted_and_the_pending_ones_followed() -> None:
     bench = Bench()
-    bench.tracker.adopt([OrderFill(HASH, fill(), FillStatus.PENDING, 1_000_000), OrderFill(OTHER, fill(), FillStatus.CONFIRMED, 1)])
+    found = [OrderFill(HASH, fill(), FillStatus.PENDING, 1_000_000), OrderFill(OTHER, fill(), FillStatus.CONFIRMED, 1)]
+    bench.tracker.adopt(found)
+    for one in found:
+        bench.books.ledger.take_over(one, now_ms=one.match_ms)
     await bench.sees(row("a"))
-    assert bench.tracker.settled_position.yes.shares == 20 * MICRO
+    assert bench.books.settled() == 20 * MICRO
 
 
 async def test_nobody_is_asked_while_nothing_is_pending_and_a_silent_venue_is_asked_again() -> None:
@@ -168,7 +199,7 @@ async def test_nobody_is_asked_while_nothing_is_pending_and_a_silent_venue_is_as
     await asyncio.sleep(0.01)
     assert bench.venue.reads == 0
     bench.venue.broken = True
-    bench.tracker.book(HASH, provisional())
+    bench.book(HASH, provisional())
     await until(lambda: bench.tracker.failed_polls >= 3)
     bench.venue.broken = False
     bench.venue.rows = [row("a")]
@@ -185,7 +216,7 @@ async def test_nobody_is_asked_while_nothing_is_pending_and_a_silent_venue_is_as
 
 async def test_a_settlement_that_takes_long_is_asked_for_less_often() -> None:
     bench = Bench()
-    bench.tracker.book(HASH, provisional())
+    bench.book(HASH, provisional())
     running = asyncio.ensure_future(bench.tracker.run())
     await until(lambda: bench.venue.ms >= 1_300_000)
     running.cancel()
@@ -195,37 +226,41 @@ async def test_a_settlement_that_takes_long_is_asked_for_less_often() -> None:
 
 async def test_a_real_fill_is_confirmed_to_the_micro() -> None:
     async with paper_exchange_server(some_books()) as paper, an_account(paper) as account:
-        changes: list[OrderFill] = []
-        tracker = SettlementTracker(market=account.market, reader=account.reader, clock=account.clock, on_change=changes.append)
+        books = Books()
+        tracker = SettlementTracker(market=account.market, reader=account.reader, clock=account.clock, on_change=books.take)
         signed, outcome = await account.buys(buy(4900, 150))
         assert isinstance(outcome, Filled)
-        tracker.book(signed.order_hash, Fill(Outcome.YES, signed.plan.side, outcome.shares, outcome.dollars, outcome.fee))
+        booked = Fill(Outcome.YES, signed.plan.side, outcome.shares, outcome.dollars, outcome.fee)
+        books.ledger.book(signed.order_hash, booked, now_ms=account.clock.now_ms())
+        tracker.book(signed.order_hash, booked)
         await asyncio.sleep(0.15)
         paper.step()
         await tracker.poll()
         assert tracker.pending == []
         record = paper.exchange.order(signed.order_hash)
         assert record
-        assert tracker.settled_position.yes.bought == sum(trade.shares for trade in record.trades)
-        assert tracker.settled_position.yes.cost == outcome.dollars
+        assert books.settled() == sum(trade.shares for trade in record.trades)
+        assert books.position.yes.cost == outcome.dollars
 
 
 async def test_a_real_settlement_failure_makes_a_pair_an_orphan() -> None:
     async with paper_exchange_server(some_books()) as paper, an_account(paper) as account:
-        changes: list[OrderFill] = []
-        tracker = SettlementTracker(market=account.market, reader=account.reader, clock=account.clock, on_change=changes.append)
+        books = Books()
+        tracker = SettlementTracker(market=account.market, reader=account.reader, clock=account.clock, on_change=books.take)
         paper.add_fault("settlement_failed", token=account.market.tokens[0])
         for plan in (buy(4800, 10), buy(5300, 10, Outcome.NO)):
             signed, outcome = await account.buys(plan)
             assert isinstance(outcome, Filled)
-            tracker.book(signed.order_hash, Fill(plan.outcome, plan.side, outcome.shares, outcome.dollars, outcome.fee))
-        assert tracker.position.pairs == 10 * MICRO
+            booked = Fill(plan.outcome, plan.side, outcome.shares, outcome.dollars, outcome.fee)
+            books.ledger.book(signed.order_hash, booked, now_ms=account.clock.now_ms())
+            tracker.book(signed.order_hash, booked)
+        assert books.position.pairs == 10 * MICRO
         for _ in range(20):
             await asyncio.sleep(0.05)
             paper.step()
             await tracker.poll()
             if not tracker.pending:
                 break
-        assert tracker.position.pairs == 0
-        assert tracker.position.imbalance == -10 * MICRO
-        assert FillStatus.FAILED in {change.status for change in changes}
+        assert books.position.pairs == 0
+        assert books.position.imbalance == -10 * MICRO
+        assert FillStatus.FAILED in {change.status for change in books.changes}

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.faults.fault_books import calm, cheap
-from tests.support.bot_rig import Rig, bot_on, trading, venue_for_a_bot
+from tests.support.bot_rig import bot_on, trading, venue_for_a_bot
 from tests.support.paper import ScriptedBooks
 
-from kabobagool.engine.market_engine import EngineState
 from paper_exchange.faults import Fault, FaultKind
 
 BAD_MS = 150_000
@@ -35,18 +34,11 @@ def flickering() -> ScriptedBooks:
     return ScriptedBooks(made)
 
 
-async def at_rest(rig: Rig) -> None:
-    """No new pair; wait until nothing is open any more."""
-    rig.bot.engine.stopping = True
-    await rig.until(lambda: rig.state is EngineState.STOPPING, f"at rest, not {rig.state}")
-    await rig.settled()
-
-
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_after_a_bad_day_the_bot_owns_what_the_ledger_says_and_no_leg_is_naked(tmp_path: Path, seed: int) -> None:
     async with trading(tmp_path, flickering(), faults=a_bad_day(), seed=seed, speed=80, variables=ROOM) as rig:
         await rig.until(lambda: rig.paper.clock.now_ms() > rig.paper.clock.start_ms + BAD_MS, "the bad day is over")
-        await at_rest(rig)
+        await rig.at_rest()
         await rig.agrees_with_the_ledger()
         assert not rig.bot.engine.strategy.naked
         assert not rig.bot.engine.degraded
@@ -66,6 +58,6 @@ async def test_a_bot_that_is_replaced_in_the_middle_of_a_bad_day_loses_nothing(t
         async with bot_on(venue, **ROOM) as rig:
             await rig.until(lambda: rig.paper.clock.now_ms() > rig.paper.clock.start_ms + BAD_MS, "the bad day is over")
             await rig.until(lambda: not rig.bot.engine.degraded, f"reconciled; {rig.bot.snapshot().reasons}")
-            await at_rest(rig)
+            await rig.at_rest()
             await rig.agrees_with_the_ledger()
             assert not rig.bot.engine.strategy.naked

@@ -97,7 +97,7 @@ async def test_killed_after_a_whole_pair_the_next_bot_knows_it_and_adds_nothing(
 async def test_killed_again_and_again_the_position_is_still_what_the_ledger_says(tmp_path: Path) -> None:
     room = {"MAX_POSITION_USD": "200", "GLOBAL_ORDER_MIN_INTERVAL_S": "0.5"}
     async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
-        for kill in range(4):
+        for kill in range(3):
             async with process_on(venue, **room) as bot:
                 sent = venue.posts
                 await asyncio.wait_for(_posts_beyond(venue, sent + kill % 3), 20)
@@ -105,8 +105,7 @@ async def test_killed_again_and_again_the_position_is_still_what_the_ledger_says
                 await bot.ended()
         async with bot_on(venue, **room) as rig:
             await rig.until(lambda: not rig.bot.engine.degraded, "reconciled", patience_s=10)
-            rig.bot.engine.stopping = True
-            await rig.until(lambda: not rig.bot.engine.strategy.naked and rig.state is EngineState.STOPPING, "level and quiet")
+            await rig.at_rest()
             await rig.agrees_with_the_ledger()
             yes, no = rig.shares()
             assert yes == no > 0

@@ -149,8 +149,7 @@ async def test_however_many_edges_there_are_the_pace_of_orders_is_kept_and_the_v
         first, last = rig.wire.order_times[0], rig.wire.order_times[9]
         assert (last - first) * rig.paper.clock.speed >= 8 - 1, "pairs leave together, one order a second in the long run"
         assert rig.bot.engine.outcomes["rejected"] == 0
-        rig.bot.engine.stopping = True
-        await rig.until(lambda: rig.state is EngineState.STOPPING, "at rest")
+        await rig.at_rest()
         await rig.agrees_with_the_ledger()
 
 

@@ -171,15 +171,20 @@ class Rig(Venue):
             "fees": sum(trade.fee for trade in kept),
         }
 
+    def quiet(self) -> bool:
+        """Whether nothing is unknown or pending on either side."""
+        over = all(trade.status in ("CONFIRMED", "FAILED") for trade in self.trades())
+        settlement = self.bot.settlement
+        return over and not self.bot.engine.unknown.open and settlement is not None and not settlement.pending
+
     async def settled(self) -> None:
-        """Wait until nothing is in flight, unknown or pending on either side."""
-        engine, settlement = self.bot.engine, self.bot.settlement
+        """Wait until it is quiet."""
+        await self.until(self.quiet, "everything settled")
 
-        def quiet() -> bool:
-            over = all(trade.status in ("CONFIRMED", "FAILED") for trade in self.trades())
-            return over and not engine.unknown.open and settlement is not None and not settlement.pending
-
-        await self.until(quiet, "everything settled")
+    async def at_rest(self) -> None:
+        """Allow no new pair, and wait until no leg is naked and everything is settled."""
+        self.bot.engine.stopping = True
+        await self.until(lambda: self.state is EngineState.STOPPING and self.quiet(), f"at rest, not {self.state}")
 
     async def agrees_with_the_ledger(self) -> None:
         """After settlement the bot's position is the ledger's, and no order was sent twice."""

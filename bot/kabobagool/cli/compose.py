@@ -14,7 +14,6 @@ from pathlib import Path
 from kabobagool.clock import Clock, SystemClock
 from kabobagool.domain.book import PairView
 from kabobagool.domain.market import Market
-from kabobagool.domain.position import Fill
 from kabobagool.engine.bot import Bot
 from kabobagool.engine.cooldown import Cooldown
 from kabobagool.engine.market_engine import MarketEngine
@@ -253,7 +252,7 @@ async def _remember(settings: Settings, metrics: BotMetrics, bot: Bot, account: 
     settlement = SettlementTracker(market=bot.market, reader=account.reader, clock=clock, on_change=lambda change: settled(change))
 
     def settled(change: OrderFill) -> None:
-        take_over(engine, change, now_ms=clock.now_ms())
+        engine.take_over(change, now_ms=clock.now_ms())
         if change.status is FillStatus.CONFIRMED:
             metrics.settled(lag_s=max(clock.now_ms() - change.match_ms, 0) / 1000)
         elif change.status is FillStatus.FAILED:
@@ -270,7 +269,7 @@ async def _remember(settings: Settings, metrics: BotMetrics, bot: Bot, account: 
     def adopt(history: Reconciliation) -> None:
         settlement.adopt(history.fills)
         for change in history.fills:
-            take_over(engine, change, now_ms=change.match_ms)
+            engine.take_over(change, now_ms=change.match_ms)
 
     bot.memory = Memory(engine=engine, ask=ask, adopt=adopt, clock=clock)
     trouble = await bot.memory.recall()
@@ -297,13 +296,3 @@ async def _only_open_orders(market: Market, account: Account, journal: Journal, 
     return Reconciliation(
         fills=[], pending=[], foreign=[], resolved_orders=resolved, unresolved=unresolved, merged_pairs=0, disagreement=None
     )
-
-
-def take_over(engine: MarketEngine, change: OrderFill, *, now_ms: int) -> None:
-    """Bring what settlement or reconciliation says of an order into the position."""
-    if change.status is FillStatus.FAILED:
-        engine.tracker.remove(change.order_hash)
-    else:
-        fill: Fill = change.fill
-        engine.tracker.book(change.order_hash, fill, now_ms=now_ms, settled=change.status is FillStatus.CONFIRMED)
-    engine.booked()

@@ -27,6 +27,7 @@ from kabobagool.engine.strategy import KabobagoolStrategy
 from kabobagool.engine.troubles import trouble_of
 from kabobagool.engine.unknown_orders import UnknownOrders
 from kabobagool.execution.client import SignedOrder
+from kabobagool.execution.fills import OrderFill
 from kabobagool.execution.orphan import is_orphan, resolve_orphan
 from kabobagool.feed.price_buffer import ConflatingPriceBuffer
 from kabobagool.gate.interface import Granted, OrderGate, Priority
@@ -151,6 +152,11 @@ class MarketEngine:
             self._naked_since_ms = None
         self.strategy.set_position(position, naked=naked)
         self._observer.position(position, naked=naked)
+
+    def take_over(self, change: OrderFill, *, now_ms: int) -> None:
+        """Bring what settlement or reconciliation says of an order into the position."""
+        self.tracker.take_over(change, now_ms=now_ms)
+        self.booked()
 
     async def run(self) -> None:
         """Act on what the feed brings, until cancelled."""

@@ -5,7 +5,6 @@ up from one entry an order, and an entry is replaced by what the venue's trade r
 books here, `execution/settlement.py` corrects here.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.money import Micros
 from kabobagool.domain.position import EMPTY, Fill, Position, position_of, surplus_cost_of
+from kabobagool.execution.fills import FillStatus, OrderFill
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +39,21 @@ class PositionTracker:
             return  # the venue's final word was heard already
         self._entries[order_hash] = Entry(fill, settled, known.booked_ms if known else now_ms)
         if known is None:
-            self.last_fill_ms = now_ms
+            self.last_fill_ms = max(now_ms, self.last_fill_ms or 0)
         self._add_up()
+
+    def take_over(self, change: OrderFill, *, now_ms: int) -> None:
+        """Enter what settlement or reconciliation says of an order: exact amounts, or that its trades failed."""
+        if change.status is FillStatus.FAILED:
+            self.remove(change.order_hash)
+        else:
+            self.book(change.order_hash, change.fill, now_ms=now_ms, settled=change.status is FillStatus.CONFIRMED)
 
     def remove(self, order_hash: str) -> Fill | None:
         """Take back an order whose trades failed; the fill it had, or None when there was none."""
         entry = self._entries.pop(order_hash, None)
         self._add_up()
         return entry.fill if entry else None
-
-    def load(self, fills: Iterable[tuple[str, Fill, bool, int]]) -> None:
-        """Start over from reconciled fills: (order hash, fill, settled, time of the match in ms)."""
-        self._entries = {order_hash: Entry(fill, settled, booked_ms) for order_hash, fill, settled, booked_ms in fills}
-        self.last_fill_ms = max((entry.booked_ms for entry in self._entries.values()), default=None)
-        self._add_up()
-
-    def knows(self, order_hash: str) -> bool:
-        """Whether the order has an entry."""
-        return order_hash in self._entries
 
     def unsettled(self) -> dict[str, Entry]:
         """Entries that settlement has not confirmed yet."""

@@ -1,8 +1,8 @@
-"""The ledger of a market's fills, from the reply that reported them until the chain has confirmed or undone them.
+"""Follows fills from the reply that reported them until the chain has confirmed or undone them.
 
-A match is a promise: in bad weeks a third of them failed later. So a fill is booked as pending, followed by the trades the venue
-reports, replaced by their exact amounts, and taken out again when it failed, which turns a pair into an orphan leg. Held by the engine,
-one for each market.
+A match is a promise: in bad weeks a third of them failed later. Whoever keeps the position (`engine/position_tracker.py`) books a fill at
+once and has it followed here; what the venue's trade rows say of it is reported back, exact amounts or failure, which turns a pair into
+an orphan leg.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from kabobagool.clock import Clock
 from kabobagool.domain.market import Market
-from kabobagool.domain.position import Fill, Position, position_of
+from kabobagool.domain.position import Fill
 from kabobagool.execution.fills import FillStatus, OrderFill, fills_of
 from kabobagool.execution.lookup import CLOCK_SLACK_S, AccountReader
 from kabobagool.venue.errors import VenueError
@@ -25,9 +25,9 @@ DUST_MICROS = 10
 
 
 class SettlementTracker:
-    """Fills of one market and their settlement.
+    """Fills of one market that are not settled yet.
 
-    `on_change` is called with every fill whose amounts or status changed, also with failed ones.
+    `on_change` is called with every fill whose amounts or status changed, also with failed ones; what is final is forgotten then.
     """
 
     def __init__(self, *, market: Market, reader: AccountReader, clock: Clock, on_change: Callable[[OrderFill], None]) -> None:
@@ -36,39 +36,26 @@ class SettlementTracker:
         self._reader = reader
         self._clock = clock
         self._on_change = on_change
-        self._ledger: dict[str, OrderFill] = {}
+        self._pending: dict[str, OrderFill] = {}
+        self._final: set[str] = set()
         self._something_pending = asyncio.Event()
 
     def book(self, order_hash: str, fill: Fill) -> None:
-        """Add a provisional fill, as the reply to an order or its look-up told it. An order that is booked already is left as it is."""
-        if order_hash not in self._ledger:
+        """Follow a provisional fill, as a reply or a look-up told it. One that is followed or final already is left alone."""
+        if order_hash not in self._pending:
             self.adopt([OrderFill(order_hash, fill, FillStatus.PENDING, self._clock.now_ms())])
 
     def adopt(self, fills: Iterable[OrderFill]) -> None:
-        """Take over fills that reconciliation found."""
-        self._ledger.update({fill.order_hash: fill for fill in fills})
-        if self.pending:
-            self._something_pending.set()
+        """Follow those of the fills that reconciliation found unsettled."""
+        for fill in fills:
+            if fill.status is FillStatus.PENDING and fill.order_hash not in self._final:
+                self._pending[fill.order_hash] = fill
+                self._something_pending.set()
 
     @property
     def pending(self) -> list[OrderFill]:
         """Fills that are neither confirmed nor failed."""
-        return [fill for fill in self._ledger.values() if fill.status is FillStatus.PENDING]
-
-    @property
-    def fills(self) -> list[OrderFill]:
-        """Fills that stand, pending ones included."""
-        return [fill for fill in self._ledger.values() if fill.status is not FillStatus.FAILED]
-
-    @property
-    def position(self) -> Position:
-        """What is owned when every pending fill settles."""
-        return position_of(fill.fill for fill in self.fills)
-
-    @property
-    def settled_position(self) -> Position:
-        """What is owned for sure: the most that can be sold or merged now."""
-        return position_of(fill.fill for fill in self.fills if fill.status is FillStatus.CONFIRMED)
+        return list(self._pending.values())
 
     async def run(self) -> None:
         """Follow pending fills until cancelled. A venue that does not answer is asked again; `failed_polls` counts how often in a row."""
@@ -94,8 +81,15 @@ class SettlementTracker:
         for provisional in pending:
             reported = found.get(provisional.order_hash)
             if reported is not None and reported != provisional and self._is_complete(reported, provisional):
-                self._ledger[reported.order_hash] = reported
-                self._on_change(reported)
+                self._take(reported)
+
+    def _take(self, reported: OrderFill) -> None:
+        if reported.status is FillStatus.PENDING:
+            self._pending[reported.order_hash] = reported
+        else:
+            del self._pending[reported.order_hash]
+            self._final.add(reported.order_hash)
+        self._on_change(reported)
 
     def _is_complete(self, reported: OrderFill, provisional: OrderFill) -> bool:
         accounted = reported.fill.shares + reported.failed_shares
