@@ -16,6 +16,7 @@ from kabobagool.settings_types import (
     Address,
     ConditionId,
     Exact,
+    Globs,
     HttpUrl,
     LowerWord,
     PrivateKey,
@@ -37,6 +38,10 @@ SECONDS: dict[str, Any] = {"decimal_places": 3, "le": 86_400}
 
 def _micros(amount: Decimal) -> Micros:
     return parse_micros(f"{amount:f}")
+
+
+def _whole_seconds_ms(hours: Decimal) -> int:
+    return round(hours * 3600) * 1000
 
 
 def _milliseconds(seconds: Decimal) -> int:
@@ -266,6 +271,56 @@ class MemoryVariables(BaseModel):
         return self.reconciliation_lookback_hours * 3_600_000
 
 
+class DiscoveryVariables(BaseModel):
+    """Which markets are worth watching, for commands that look for them (`kabobagool discover`)."""
+
+    market_patterns: Globs = variable("*", "Comma-separated globs on slugs: `*` any text, `?` one character, `[ab]` one of these.")
+    min_volume: Exact = variable(
+        Decimal(1000), "Least dollars traded in the last 24 hours.", unit="dollars", ge=0, le=10**12, decimal_places=6
+    )
+    min_duration_hours: Exact = variable(
+        Decimal("0.0833"), "Least time to the scheduled end; 0.0833 is five minutes.", unit="hours", ge=0, le=87_600, decimal_places=4
+    )
+    max_duration_hours: Exact = variable(
+        Decimal(720), "Most time to the scheduled end.", unit="hours", ge=Decimal("0.01"), le=87_600, decimal_places=4
+    )
+    max_markets: int = variable(20, "The most markets that are chosen, those with the most volume first.", ge=1, le=1000)
+    enable_book_screen: Switch = variable(True, "Look at the books and leave out what is dearer than SPAWN_PAIR_COST.")
+    spawn_pair_cost: Exact = variable(
+        Decimal("1.02"),
+        "The most one YES and one NO may cost at their best asks, fees apart; a calm pair costs 1.00 and the spread.",
+        unit="dollars per pair",
+        ge=Decimal("0.01"),
+        le=2,
+        decimal_places=4,
+    )
+
+    @property
+    def market_pattern_list(self) -> tuple[str, ...]:
+        """The globs of MARKET_PATTERNS one by one."""
+        return tuple(self.market_patterns.split(","))
+
+    @property
+    def min_volume_micros(self) -> Micros:
+        """Micro-dollars that must have been traded in the last 24 hours."""
+        return _micros(self.min_volume)
+
+    @property
+    def min_duration_ms(self) -> int:
+        """Milliseconds to the scheduled end at least, to the nearest second: 0.0833 hours mean five minutes."""
+        return _whole_seconds_ms(self.min_duration_hours)
+
+    @property
+    def max_duration_ms(self) -> int:
+        """Milliseconds to the scheduled end at most, to the nearest second."""
+        return _whole_seconds_ms(self.max_duration_hours)
+
+    @property
+    def spawn_pair_cost_micros(self) -> Micros:
+        """Micro-dollars a pair may cost at its best asks."""
+        return _micros(self.spawn_pair_cost)
+
+
 GROUPS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Mode", ModeVariables),
     ("Wallet", WalletVariables),
@@ -278,5 +333,6 @@ GROUPS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Log", LogVariables),
     ("Health and metrics", HealthVariables),
     ("Journal and reconciliation", MemoryVariables),
+    ("Discovery", DiscoveryVariables),
 )
 """Heading and variables, in the order of the reference."""

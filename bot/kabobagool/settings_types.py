@@ -113,12 +113,21 @@ def _slug(text: str) -> str:
     return text
 
 
+def _globs(text: str) -> str:
+    globs = [glob.strip() for glob in text.lower().split(",") if glob.strip()]
+    if not globs or not all(re.fullmatch(r"(?:[a-z0-9_*?-]|\[!?[a-z0-9_-]+\])+", glob) for glob in globs):
+        raise ValueError("is not a list of slug patterns: write it like btc-updown-*,*-election-* with letters, digits, - _ * ? and [ab]")
+    return ",".join(globs)
+
+
 Switch = Annotated[bool, BeforeValidator(_switch)]
 """true/false/1/0/yes/no in any case, nothing else."""
 Exact = Annotated[Decimal, BeforeValidator(_exact)]
 """An amount or a time, read from text; a float is refused."""
 LowerWord = BeforeValidator(_lower)
 UpperWord = BeforeValidator(_upper)
+Globs = Annotated[str, AfterValidator(_globs)]
+"""Globs on slugs, in lower case, separated by nothing but a comma."""
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy_url)]

@@ -1,6 +1,5 @@
 """Everything at once, from a seed: whatever the venue does, at the end the bot owns what the ledger says and no leg is naked."""
 
-import asyncio
 import random
 from pathlib import Path
 
@@ -53,8 +52,7 @@ async def test_a_bot_that_is_replaced_in_the_middle_of_a_bad_day_loses_nothing(t
         for _ in range(3):
             async with bot_on(venue, **ROOM) as rig:
                 await rig.venue_seconds(rng.uniform(5, 40))
-                rig.run.cancel()
-                await asyncio.gather(rig.run, return_exceptions=True)
+                await rig.cancelled()
         async with bot_on(venue, **ROOM) as rig:
             await rig.until(lambda: rig.paper.clock.now_ms() > rig.paper.clock.start_ms + BAD_MS, "the bad day is over")
             await rig.until(lambda: not rig.bot.engine.degraded, f"reconciled; {rig.bot.snapshot().reasons}")

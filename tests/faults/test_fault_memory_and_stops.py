@@ -1,12 +1,17 @@
 """A start on a doubtful memory, and a stop in the middle of something: the first trades nothing, the second finishes what it began."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import pytest
 from tests.support.bot_rig import BotProcess, Venue, bot_on, process_on, trading, venue_for_a_bot
 from tests.support.paper import RawTrader
 
 from kabobagool.engine.market_engine import EngineState
+from kabobagool.execution.official import OrderClient
 from paper_exchange.faults import Fault, FaultKind
 
 
@@ -137,3 +142,21 @@ async def test_a_stop_while_an_order_is_being_looked_up_waits_for_its_end_and_he
             venue.wire.broken.clear()
             await bot.ended()
         assert venue.shares() == (10_000_000, 10_000_000)
+
+
+async def test_a_bot_that_is_cancelled_at_the_very_moment_a_reply_arrives_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = OrderClient.place
+    cancel: list[Callable[[], object]] = []
+    loop = asyncio.get_running_loop()
+
+    def place_and_cancel(self: OrderClient, signed: Any) -> Any:
+        reply = place(self, signed)
+        loop.call_soon_threadsafe(cancel[0])
+        return reply
+
+    monkeypatch.setattr(OrderClient, "place", place_and_cancel)
+    async with venue_for_a_bot(tmp_path) as venue, bot_on(venue) as rig:
+        cancel.append(rig.run.cancel)
+        await rig.until(lambda: rig.posts, "an order")
+        await asyncio.wait({rig.run}, timeout=3)
+        assert rig.run.done(), "one part ignored its cancellation, so the process would hang half alive"

@@ -48,6 +48,7 @@ async def test_a_frozen_feed_turns_health_red_and_the_reason_says_stale(tmp_path
         await both_known(rig)
         assert rig.bot.health().healthy
         rig.paper.add_fault(FaultKind.SILENT_FREEZE, for_ms=100_000)
+        rig.wire.broken[b"POST /books"] = 500  # while REST confirms the books, silence is no fault
         await rig.until(lambda: not rig.bot.health().healthy, "unhealthy", patience_s=2)
         assert rig.bot.health().reasons == ("prices_stale",)
 

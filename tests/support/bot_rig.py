@@ -34,6 +34,8 @@ from tests.support.paper import PaperServer, ScriptedBooks, paper_exchange_serve
 
 SPEED = 40.0
 PATIENCE_S = 20.0
+PARTS = frozenset({"engine", "feed", "market", "memory", "settlement"})
+"""Names of the tasks of a bot."""
 NOTHING: Mapping[str, str] = {}
 QUICK = ExchangeSettings(mine_ms=300, confirm_ms=800)
 ONE_PAIR = {"BATCH_SIZE": "10", "MAX_POSITION_USD": "10"}
@@ -202,10 +204,16 @@ class Rig(Venue):
 
         await self.until(held, f"{pairs} pairs; state {self.state}, rejected {self.rejected}", patience_s=patience_s)
 
-    async def end(self) -> bool:
-        """Ask the bot to stop; whether it says that no leg is naked."""
-        self.stop.set()
-        return await asyncio.wait_for(self.run, PATIENCE_S)
+    async def cancelled(self) -> None:
+        """Cancel the bot, as whatever ends its process does. AssertionError when it lives on; its parts are cancelled one by one then."""
+        self.run.cancel()
+        done, _ = await asyncio.wait({self.run}, timeout=5)
+        if not done:
+            survivors = [task for task in asyncio.all_tasks() if task.get_name() in PARTS]
+            for task in survivors:
+                task.cancel()
+            await asyncio.wait({self.run})
+            raise AssertionError(f"cancelled, and five seconds later still alive: {[task.get_name() for task in survivors]}")
 
 
 @contextlib.asynccontextmanager
@@ -238,13 +246,13 @@ async def bot_on(venue: Venue, **env: str) -> AsyncIterator[Rig]:
     bot = await compose(settings, BotMetrics())
     stop = asyncio.Event()
     run = asyncio.create_task(bot.run(stop))
+    rig = Rig(venue.paper, venue.wire, venue.folder, venue.key, bot=bot, stop=stop, run=run)
     try:
-        yield Rig(venue.paper, venue.wire, venue.folder, venue.key, bot=bot, stop=stop, run=run)
+        yield rig
         if run.done() and not run.cancelled():
             run.result()
     finally:
-        run.cancel()
-        await asyncio.gather(run, return_exceptions=True)
+        await rig.cancelled()
 
 
 @contextlib.asynccontextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from kabobagool.clock import Clock, SystemClock
 from kabobagool.domain.book import PairView
 from kabobagool.domain.market import Market
+from kabobagool.engine.audit import Audit
 from kabobagool.engine.bot import Bot
 from kabobagool.engine.cooldown import Cooldown
 from kabobagool.engine.market_engine import MarketEngine
@@ -209,6 +210,14 @@ async def _assemble(settings: Settings, metrics: BotMetrics, venue: Venue, marke
     return bot
 
 
+def silence_s(settings: Settings) -> float:
+    """How long a token may be silent before REST is asked: soon enough that a quiet market, confirmed by REST, never looks unhealthy.
+
+    The feed doubles this pause twice while REST agrees.
+    """
+    return min(FeedSettings().silence_s, settings.health_price_staleness_threshold_ms / 1000 / 5)
+
+
 def _feed(settings: Settings, venue: Venue, market: Market, counters: FeedCounters, strategy: KabobagoolStrategy) -> MarketFeed:
     async def fetch_books(tokens: Sequence[str]) -> Sequence[BookSnapshotLike]:
         return await venue.clob.books(tokens)
@@ -221,7 +230,7 @@ def _feed(settings: Settings, venue: Venue, market: Market, counters: FeedCounte
         rng=venue.rng,
         fetch_books=fetch_books,
         on_view=strategy.on_view,
-        settings=FeedSettings(proxy_url=proxy),
+        settings=FeedSettings(proxy_url=proxy, silence_s=silence_s(settings)),
         counters=counters,
     )
 
@@ -260,6 +269,7 @@ async def _remember(settings: Settings, metrics: BotMetrics, bot: Bot, account: 
 
     engine.on_booked = settlement.book
     bot.settlement = settlement
+    bot.audit = Audit(engine=engine, reader=account.reader, adopt=lambda fill: settlement.adopt([fill]), clock=clock)
 
     async def ask() -> Reconciliation:
         if not settings.enable_reconciliation:

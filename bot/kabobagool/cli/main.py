@@ -21,7 +21,9 @@ class Entry(NamedTuple):
 
 COMMANDS: Final = {
     "run": Entry("kabobagool.cli.run", "Trade one market named by the environment; without real orders unless DRY_RUN=false."),
+    "discover": Entry("kabobagool.cli.discover", "Show which markets qualify, and count why the rest does not."),
     "demo": Entry("kabobagool.cli.demo", "See it trade against a local paper exchange: no key, no money, no internet."),
+    "doctor": Entry("kabobagool.cli.doctor", "Check keys, wallet, money, clock, region and venue, and name each fix."),
     "reconcile": Entry("kabobagool.cli.reconcile", "Rebuild the position of a market from the venue's trades and print it."),
     "paper-exchange": Entry("kabobagool.cli.paper", "Run a local exchange that speaks Polymarket's protocols."),
     "config": Entry("kabobagool.cli.config", "Show, check or explain the configuration."),
@@ -34,7 +36,7 @@ environment variables or by the options of the same name (MAX_PAIR_COST is --max
 before anything starts.
 
 \b
-  kabobagool demo                                    two minutes, no account needed
+  kabobagool demo                                    under a minute, no account needed
   MARKET_SLUG=... kabobagool run                     watch a real market, simulate orders
   MARKET_SLUG=... kabobagool config check            is my configuration usable?
   kabobagool config reference                        every variable, default, range and unit

@@ -12,13 +12,14 @@ from typing import Final
 
 from kabobagool.clock import Clock
 from kabobagool.domain.market import Market
+from kabobagool.engine.audit import Audit
 from kabobagool.engine.market_engine import MarketEngine
 from kabobagool.engine.memory import Memory
 from kabobagool.engine.snapshot import RuntimeSnapshot, position_snapshot, price_text
 from kabobagool.execution.settlement import SettlementTracker
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.market_feed import MarketFeed
-from kabobagool.telemetry.health import HealthReport, judge_health
+from kabobagool.telemetry.health import HealthReason, HealthReport, judge_health
 from kabobagool.venue.errors import VenueError
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ MARKET_CHECK_S: Final = 30.0
 
 @dataclass(slots=True, kw_only=True)
 class Bot:
-    """The parts of one market's bot. `memory` and `settlement` are None in a dry run, which owns nothing."""
+    """The parts of one market's bot. `memory`, `settlement` and `audit` are None in a dry run, which owns nothing."""
 
     engine: MarketEngine
     feed: MarketFeed
@@ -40,6 +41,7 @@ class Bot:
     accepting_orders: Callable[[], Awaitable[bool | None]]
     memory: Memory | None
     settlement: SettlementTracker | None
+    audit: Audit | None = None
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     _engine_task: asyncio.Task[None] | None = None
 
@@ -105,6 +107,8 @@ class Bot:
         """Whether this bot deserves to live."""
         alive = self._engine_task is not None and not self._engine_task.done()
         details = {"state": self.engine.state().value, "market": self.market.slug}
+        if self.engine.view.resolved:  # nothing more will be heard of a market that has ended
+            return HealthReport(reasons=() if alive else (HealthReason.ENGINE_DEAD,), feed_age_s=self.feed_age_s(), details=details)
         return judge_health(
             feed_age_s=self.feed_age_s(), staleness_threshold_s=self.staleness_threshold_s, engine_alive=alive, details=details
         )
@@ -126,6 +130,8 @@ class Bot:
             parts.append(("memory", self.memory.run()))
         if self.settlement is not None:
             parts.append(("settlement", self.settlement.run()))
+        if self.audit is not None:
+            parts.append(("audit", self.audit.run()))
         return parts
 
     async def _watch_market(self) -> None:

@@ -127,6 +127,10 @@ class MarketEngine:
         """Why no new pair may be opened now, whatever the books say."""
         return Reason.ORDER_IN_FLIGHT if self._lock.locked() else self._standing_obstacle()
 
+    def is_busy(self) -> bool:
+        """Whether an order is on its way or its end is not known."""
+        return self._lock.locked() or bool(self.unknown.open)
+
     def degrade(self, reason: str) -> None:
         """No order before a person looked: something about this wallet or this market is not what we believe."""
         if reason not in self.degraded:
@@ -181,7 +185,7 @@ class MarketEngine:
 
     def _may_be_naked(self) -> bool:
         """Whether a leg is naked, or an order that is on its way or of unknown end may still make one so."""
-        return self.strategy.naked or self._lock.locked() or bool(self.unknown.open)
+        return self.strategy.naked or self.is_busy()
 
     def on_outcome(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
         """Book what an order brought and apply what its outcome asks for.

@@ -29,6 +29,7 @@ class PositionTracker:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self._failed: set[str] = set()
         self.position: Position = EMPTY
         self.last_fill_ms: int | None = None
 
@@ -52,8 +53,13 @@ class PositionTracker:
     def remove(self, order_hash: str) -> Fill | None:
         """Take back an order whose trades failed; the fill it had, or None when there was none."""
         entry = self._entries.pop(order_hash, None)
+        self._failed.add(order_hash)
         self._add_up()
         return entry.fill if entry else None
+
+    def knows(self, order_hash: str) -> bool:
+        """Whether the order has an entry, or had one whose trades failed."""
+        return order_hash in self._entries or order_hash in self._failed
 
     def unsettled(self) -> dict[str, Entry]:
         """Entries that settlement has not confirmed yet."""

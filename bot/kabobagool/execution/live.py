@@ -75,7 +75,9 @@ class ClobExecution:
         start_by = self._clock.monotonic() + self._timeout_s * QUEUE_SHARE
         sending = self._threads.submit(self._place, client, cast("SignedOrderV2", signed.payload), start_by)
         try:
-            reply = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(sending)), self._timeout_s * (1 + QUEUE_SHARE))
+            # Not `wait_for`: on Python 3.11 it swallows a cancellation that comes together with the reply.
+            async with asyncio.timeout(self._timeout_s * (1 + QUEUE_SHARE)):
+                reply = await asyncio.shield(asyncio.wrap_future(sending))
         except TimeoutError:
             return NOT_SENT if sending.cancel() else Unknown("the reply to the order never ended")
         except asyncio.CancelledError:

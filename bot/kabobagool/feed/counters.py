@@ -22,7 +22,7 @@ class FeedCounters:
 
     `ticks` are published views, `conflated` those replaced before anybody looked. `mirror_mismatch` and `best_mismatch` count
     frames after which the books contradicted each other or the venue's own best prices. `superseded` deltas were already part
-    of a newer snapshot.
+    of a newer snapshot. `resubscribed` counts markets that were subscribed anew because they, and not their connection, ailed.
     """
 
     frames: int = 0
@@ -42,5 +42,6 @@ class FeedCounters:
     mirror_mismatch: int = 0
     rest_disagreements: int = 0
     rest_failures: int = 0
+    resubscribed: int = 0
     resnapshots: dict[ResnapshotReason, int] = field(default_factory=_resnapshots)
     reconnects: dict[ReconnectReason, int] = field(default_factory=_reconnects)

@@ -22,6 +22,7 @@ class FeedSettings:
     * `backoff_min_s`, `backoff_max_s`: bounds of the pause between connections; it starts over only after events kept coming
       for `steady_s`. `start_jitter_s` spreads the first connections of a fleet.
     * `unreadable_limit`: that many unreadable frames in a row and the connection is left.
+    * `max_ids_a_frame`, `max_ids_a_socket`: even bounds on token ids, two for each market, where one socket feeds many markets.
     """
 
     silence_s: float = 30.0
@@ -40,6 +41,8 @@ class FeedSettings:
     steady_s: float = 10.0
     start_jitter_s: float = 0.25
     unreadable_limit: int = 3
+    max_ids_a_frame: int = 100
+    max_ids_a_socket: int = 200
     max_frame_bytes: int = 8 * 1024 * 1024
     open_timeout_s: float = 10.0
     close_timeout_s: float = 1.0
