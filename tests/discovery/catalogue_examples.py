@@ -17,9 +17,9 @@ def condition_id(number: int) -> str:
     return f"0x{number:064x}"
 
 
-def entry(number: int = 1, **fields: object) -> dict[str, Any]:
+def entry(number: int = 1, **fields: Any) -> dict[str, Any]:
     """A market that qualifies; its fields can be replaced or, with MISSING, left out."""
-    made = {
+    made: dict[str, Any] = {
         "id": str(500_000 + number),
         "question": f"Will number {number} happen?",
         "conditionId": condition_id(number),
@@ -53,17 +53,21 @@ def entry(number: int = 1, **fields: object) -> dict[str, Any]:
 
 
 def page_body(entries: list[Any], cursor: str = "") -> bytes:
-    return json.dumps({"markets": entries} | ({"next_cursor": cursor} if cursor else {})).encode()
+    page: dict[str, Any] = {"markets": entries} | ({"next_cursor": cursor} if cursor else {})
+    return json.dumps(page).encode()
 
 
 def page_reply(entries: list[Any], cursor: str = "", headers: Mapping[str, str] | None = None) -> HttpReply:
     return HttpReply(200, headers or {}, page_body(entries, cursor))
 
 
+QUIRKS: dict[int, dict[str, Any]] = {3: {"umaResolutionStatus": "proposed"}, 5: {"endDate": "2028-11-05T00:00:00Z"}, 6: {"secondsDelay": 3}}
+
+
 def large_entry(number: int, *, total: int) -> dict[str, Any]:
     """An entry as large as the venue's (5 to 6 KB), its volume falling with its number; one in seven resolves, ends late or is delayed."""
-    quirk = {3: {"umaResolutionStatus": "proposed"}, 5: {"endDate": "2028-11-05T00:00:00Z"}, 6: {"secondsDelay": 3}}.get(number % 7, {})
-    filler = {f"field{index}": f"value {index} of {number}" for index in range(40)}
+    quirk = QUIRKS.get(number % 7, {})
+    filler: dict[str, Any] = {f"field{index}": f"value {index} of {number}" for index in range(40)}
     event = {"id": str(number), "description": "an event of many words " * 70, "negRiskAugmented": False, "tags": [{"label": "all"}] * 5}
     own = {"description": "a rule of many words " * 85, "volume24hr": round(2_000_000 / (number + 1), 6), "events": [event], "total": total}
     return entry(number, **(filler | own | quirk))

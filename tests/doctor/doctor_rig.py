@@ -12,12 +12,12 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from tests.support.paper import TEST_KEY, PaperServer, ScriptedBooks
 
 from kabobagool.clock import Clock, SystemClock
 from kabobagool.doctor.examine import examine
 from kabobagool.doctor.finding import Finding, Level
 from kabobagool.feed.market_feed import subscribe_frame
-from tests.support.paper import TEST_KEY, PaperServer, ScriptedBooks
 
 BOOKS = ScriptedBooks(yes=[(0, [("0.52", 200)], [("0.54", 200)])])
 LIVE = {"DRY_RUN": "false", "PRIVATE_KEY": TEST_KEY}

@@ -4,14 +4,14 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.doctor.doctor_rig import BOOKS, FAILURE, LIVE, OK, WARNING, Answer, environment, examined, fronted, levels, skewed_clock
+from tests.support.paper import PaperServer, ScriptedSource, paper_exchange_server
 
 from kabobagool.doctor.venue_checks import geoblock_url
 from paper_exchange.app import serving
 from paper_exchange.exchange import Exchange
 from paper_exchange.server.clock import VenueClock
 from paper_exchange.server.venue import Venue, VenueSettings
-from tests.doctor.doctor_rig import BOOKS, FAILURE, LIVE, OK, WARNING, Answer, environment, examined, fronted, levels, skewed_clock
-from tests.support.paper import PaperServer, ScriptedSource, paper_exchange_server
 
 NETWORK = {"catalogue", "exchange", "clock", "region", "market", "live prices"}
 
@@ -120,7 +120,8 @@ async def test_a_venue_whose_clock_stands_elsewhere_is_noticed_as_well(tmp_path:
     async with serving(venue) as running:
         report = await examined(environment(PaperServer(running), tmp_path))
     assert report["clock"].level is FAILURE
-    assert "20.0 s ahead of the venue" in report["clock"].what.replace("19.9", "20.0").replace("20.1", "20.0")
+    assert "ahead of the venue" in report["clock"].what
+    assert float(report["clock"].what.split(" ")[3]) == pytest.approx(20, abs=0.35)
 
 
 async def test_the_clock_is_not_compared_with_a_venue_that_replays_faster(tmp_path: Path) -> None:
@@ -188,5 +189,5 @@ async def test_a_proxy_that_is_misspelt_is_not_bypassed(tmp_path: Path) -> None:
     async with paper_exchange_server(BOOKS) as paper, fronted(paper, {}) as front:
         report = await examined(environment(paper, tmp_path, CLOB_PROXY_URL="proxy.example:3128", **front.own))
         assert front.seen == []
-    assert NETWORK <= levels(report, WARNING)
+    assert levels(report, WARNING) >= NETWORK
     assert report["settings"].level is FAILURE

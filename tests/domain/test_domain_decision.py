@@ -133,13 +133,18 @@ def test_the_flat_margin_counts_on_top_of_fees() -> None:
     assert _decide(view_of("0.48", "0.49"), policy=policy) == Reject(Reason.FEES_EAT_THE_EDGE)
 
 
+def test_a_dear_hedge_of_the_past_does_not_forbid_a_pair_that_lowers_the_average() -> None:
+    dear = position_of([bought(YES, "90", "0.6"), bought(NO, "90", "0.5")])
+    assert isinstance(_decide(view_of("0.52", "0.45"), dear), Intent)
+
+
 REJECTIONS = [
     (Reason.PAIR_COST_TOO_HIGH, view_of("0.55", "0.45"), EMPTY, PAIRED),
     (Reason.TOO_THIN, view_of("0.52", "0.45", no_depth="4.9"), EMPTY, PAIRED),
     (Reason.TOO_THIN, view_of("0.93", "0.03", no_depth="33"), EMPTY, PAIRED),
     (Reason.FEES_EAT_THE_EDGE, view_of("0.49", "0.49", traded=market(rate="0.05")), EMPTY, PAIRED),
     (Reason.POSITION_CAP, view_of("0.52", "0.45"), EMPTY, msgspec.structs.replace(PAIRED, max_position=micros("96.99"))),
-    (Reason.AVERAGE_COST_TOO_HIGH, view_of("0.52", "0.45"), position_of([bought(YES, "90", "0.6"), bought(NO, "90", "0.5")]), PAIRED),
+    (Reason.AVERAGE_COST_TOO_HIGH, view_of("0.52", "0.45"), position_of([bought(YES, "10", "0.1"), bought(NO, "90", "0.95")]), PAIRED),
     (Reason.IMBALANCE, view_of("0.56", "0.42"), naked(NO, "100", "0.45"), SEQUENTIAL),
     (Reason.PAIR_COST_TOO_HIGH, view_of("0.54", "0.45"), EMPTY, SEQUENTIAL),
     (Reason.TOO_THIN, view_of("0.52", "0.45", no_depth="4.9"), EMPTY, SEQUENTIAL),

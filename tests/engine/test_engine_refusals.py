@@ -9,7 +9,7 @@ from kabobagool.domain.edge import Reason
 from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.outcome import Delayed, Killed, OrderOutcome, Rejected, Rejection, Unknown
 from kabobagool.engine.market_engine import EngineState
-from kabobagool.engine.troubles import BALANCE_STAY_AWAY_S, BY_REJECTION, DISABLED_PAUSE_S, LOOK_UP, NO_TROUBLE, trouble_of
+from kabobagool.engine.troubles import BY_REJECTION, CLOSED_STAY_AWAY_S, DISABLED_PAUSE_S, LOOK_UP, NO_TROUBLE, trouble_of
 from kabobagool.execution.journal import JournalError
 from kabobagool.gate.interface import Granted, Priority, Refusal, Refused
 
@@ -104,14 +104,14 @@ async def test_an_engine_that_recovered_trades_again(tmp_path: Path) -> None:
         assert len(rig.execution.sent) == 2
 
 
-@pytest.mark.parametrize("reason", [Rejection.BALANCE, Rejection.MARKET_CLOSED])
+@pytest.mark.parametrize("reason", [Rejection.MARKET_CLOSED])
 async def test_a_market_that_cannot_be_traded_now_is_left_alone_for_a_minute(tmp_path: Path, reason: Rejection) -> None:
     async with engine_rig(tmp_path) as rig:
         rig.execution.replies.append(Rejected(reason, "no"))
         await rig.show("0.48", "0.45")
-        assert rig.cooldown.remaining(rig.clock.monotonic()) == pytest.approx(BALANCE_STAY_AWAY_S)
+        assert rig.cooldown.remaining(rig.clock.monotonic()) == pytest.approx(CLOSED_STAY_AWAY_S)
         assert isinstance(await another_market_asks(rig), Granted)
-        await rig.clock.advance(BALANCE_STAY_AWAY_S)
+        await rig.clock.advance(CLOSED_STAY_AWAY_S)
         await rig.show("0.48", "0.45")
         assert len(rig.execution.sent) == 3
 

@@ -85,8 +85,11 @@ async def test_a_purchase_made_by_hand_while_the_bot_runs_is_noticed(tmp_path: P
         async with aiohttp.ClientSession() as session:
             hand = await same_wallet(session, rig)
             assert (await hand.buy(rig.paper.market.tokens[0], dollars="3.50", shares="7"))[0] == 200
-        noticed = lambda: rig.state in (EngineState.DEGRADED, EngineState.ORPHAN)  # noqa: E731
-        await rig.until(noticed, f"the bot still believes {rig.believed()}", patience_s=3)
+        audit = rig.bot.audit
+        assert audit is not None
+        await rig.until(lambda: audit.surprises == 1, f"the bot still believes {rig.believed()}", patience_s=5)
+        await rig.until(lambda: not rig.bot.engine.strategy.naked, "what was bought by hand is hedged like any other naked leg")
+        await rig.agrees_with_the_ledger()
 
 
 async def test_a_stop_in_the_middle_of_a_pair_finishes_the_hedge_and_ends_with_status_0(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import aiohttp
 from eth_account import Account
 
 from kabobagool.cli.compose import compose
+from kabobagool.domain.edge import Reason
 from kabobagool.domain.market import Outcome
 from kabobagool.engine.bot import Bot
 from kabobagool.engine.market_engine import EngineState
@@ -174,7 +175,9 @@ class Rig(Venue):
         }
 
     def quiet(self) -> bool:
-        """Whether nothing is unknown or pending on either side."""
+        """Whether nothing is on its way, unknown or pending on either side."""
+        if self.bot.engine.obstacle() is Reason.ORDER_IN_FLIGHT:
+            return False
         over = all(trade.status in ("CONFIRMED", "FAILED") for trade in self.trades())
         settlement = self.bot.settlement
         return over and not self.bot.engine.unknown.open and settlement is not None and not settlement.pending

@@ -8,6 +8,7 @@ import asyncio
 import random
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -282,6 +283,8 @@ async def _remember(settings: Settings, metrics: BotMetrics, bot: Bot, account: 
             engine.take_over(change, now_ms=change.match_ms)
 
     bot.memory = Memory(engine=engine, ask=ask, adopt=adopt, clock=clock)
+    with suppress(VenueError):  # the audit asks again; until then only the venue itself refuses what cannot be paid
+        await bot.audit.count_cash()
     trouble = await bot.memory.recall()
     if trouble and settings.reconciliation_required:
         await bot.close()

@@ -186,9 +186,10 @@ def _reason_table(counts: Mapping[Reason, int]) -> Table:
 
 
 def _table(*headings: str) -> Table:
+    """A table whose first column is never cut: it holds what people copy."""
     table = Table(*headings, box=None, pad_edge=False, header_style="bold")
-    for column in table.columns:
-        column.overflow = "fold"
+    for column in table.columns[:1]:
+        column.no_wrap = True
     return table
 
 

@@ -18,7 +18,7 @@ from kabobagool.venue.transport import HttpReply
 
 KEYSET: Final = "/markets/keyset"
 MAX_TOKEN_ID: Final = 2**256 - 1
-_LONGEST_NUMBER: Final = 40
+_MOST_DIGITS: Final = 40
 _DECIMAL_DIGITS: Final = 78
 _HEX_DIGITS: Final = 66
 
@@ -108,8 +108,8 @@ def volume_24h(listing: Listing) -> Micros:
 def rough_micros(value: object) -> Micros:
     """A number in millionths, cut; 0 for what is missing, negative, endless or no number."""
     try:
-        written = plain_text(value)
-        return max(int(Decimal(written or "0") * MICRO), 0) if len(written) < _LONGEST_NUMBER else 0
+        number = value if isinstance(value, Decimal) else Decimal(plain_text(value) or "0")
+        return max(int(number * MICRO), 0) if number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS else 0
     except (ValueError, ArithmeticError):
         return 0
 

@@ -50,7 +50,7 @@ class Progress:
 
 
 class CatalogueCrawl:
-    """One walk, told to `on_page` after each page. `now_ms` is the venue's time; `wall_ms` tells the real one, for the age of cached replies."""
+    """One walk; `on_page` hears of each page. `now_ms` is the venue's time; `wall_ms` tells the real one, to which Date headers compare."""
 
     def __init__(
         self,

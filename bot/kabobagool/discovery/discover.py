@@ -110,5 +110,7 @@ async def _confirmed(clob: ClobReader, screened: list[Screened], *, max_markets:
             found.append(Found(verdict, listed, candidate.pair_cost))
         silent = silent + 1 if verdict is Reason.UNCONFIRMED else 0
         if silent >= PATIENCE:
-            raise VenueError(f"the exchange would not describe {silent} candidates in a row, the last one {listed.slug}: try again later")
+            raise VenueError(
+                f"the exchange would not describe {silent} candidates in a row, the last one {listed.condition_id}: try again later"
+            )
     return found

@@ -29,7 +29,8 @@ _CREDENTIALS: Final = (*_ACCOUNT, "clob_api_key", "clob_api_secret", "clob_api_p
 class Check(NamedTuple):
     """One check: its name in the report, what runs, and the variables (lower case) without which it would examine something else.
 
-    `run` returns None when there is nothing to look at. The first of `needs` is the one an unexpected answer is blamed on. What only real orders need is `live_only`: a warning in a dry run.
+    `run` returns None when there is nothing to look at. The first of `needs` is the one an unexpected answer is blamed on. What only real
+    orders need is `live_only`: a warning in a dry run.
     """
 
     name: str

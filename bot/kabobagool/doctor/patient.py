@@ -35,7 +35,6 @@ class Patient:
 
     settings: Settings
     clock: Clock
-    rng: random.Random
     transport: HttpTransport
     reader: Reader
     clob: ClobReader
@@ -74,7 +73,6 @@ def admit(settings: Settings, *, clock: Clock, rng: random.Random, subscribe_fra
     return Patient(
         settings=settings,
         clock=clock,
-        rng=rng,
         transport=transport,
         reader=reader,
         clob=ClobReader(reader, settings.host, clock=clock),

@@ -4,6 +4,7 @@ Buy the cheaper side first, then the other, while after the simulated fill the p
 included. `engine/strategy.py` asks on every tick that might matter; a table test of this file reads like the rule.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -12,7 +13,7 @@ from kabobagool.domain.book import Book, PairView
 from kabobagool.domain.edge import Policy, Reason, first_objection
 from kabobagool.domain.fees import DEAREST_FEE, effective_pair_cost, flat_margin, taker_fee
 from kabobagool.domain.intent import Intent, OrderPlan, Purpose, Reject
-from kabobagool.domain.market import NO_FEE, FeeSchedule, Market, Outcome
+from kabobagool.domain.market import NO_FEE, FeeSchedule, Market, Outcome, Side
 from kabobagool.domain.money import MICRO, MICROS_PER_PRICE, PRICE_ONE, Micros, Price, average_price_micros
 from kabobagool.domain.position import EMPTY, Leg, Position
 from kabobagool.domain.sizing import buy_order, pair_bounds, share_step, smallest_buy, sweeps
@@ -78,6 +79,11 @@ def hedge_loss(position: Position, order: OrderPlan, fee: FeeSchedule) -> Micros
     return position.cost_of_surplus(order.shares) + order.dollars + taker_fee(fee, order.price, order.shares) - order.shares
 
 
+def dollars_needed(orders: Sequence[OrderPlan], fee: FeeSchedule) -> Micros:
+    """What a wallet must hold for all purchases among these, fees included: one with exactly the notional is refused."""
+    return sum(order.dollars + taker_fee(fee, order.price, order.shares) for order in orders if order.side is Side.BUY)
+
+
 def _paired_entry(view: PairView, position: Position, policy: Policy) -> Intent | Reject:
     yes, no, market = view.yes, view.no, view.market
     ask_yes, ask_no = yes.best_ask, no.best_ask
@@ -96,7 +102,7 @@ def _paired_entry(view: PairView, position: Position, policy: Policy) -> Intent 
         return REJECT[Reason.FEES_EAT_THE_EDGE]
     if position.spent + quote.cost > policy.max_position:
         return REJECT[Reason.POSITION_CAP]
-    if position is not EMPTY and _average_after(position, quote, policy) > policy.pair_limit_micros:  # the average of one pair is that pair
+    if position is not EMPTY and _spoils_the_average(position, quote, policy):  # the average of one pair is that pair
         return REJECT[Reason.AVERAGE_COST_TOO_HIGH]
     if depth < THIN_TIMES * shares and depth_yes != depth_no:
         return quote.no_first if depth_no < depth_yes else quote.yes_first
@@ -139,10 +145,20 @@ def quote_pair(ask_yes: Price, ask_no: Price, shares: Micros, fee: FeeSchedule, 
     )
 
 
-def _average_after(position: Position, quote: PairQuote, policy: Policy) -> Micros:
-    """What a pair costs on average once the new one is bought, fees and margin included."""
+def _spoils_the_average(position: Position, quote: PairQuote, policy: Policy) -> bool:
+    """Whether a pair costs too much on average once the new one is bought, fees and margin included.
+
+    A dear hedge in the past is no reason against a pair that pays for itself: what lowers the average is welcome.
+    """
     average_yes = _leg_average_after(position.yes, quote.yes, quote.fee_yes)
     average_no = _leg_average_after(position.no, quote.no, quote.fee_no)
+    after = effective_pair_cost(average_yes, average_no, policy.taker_fee_bps)
+    return after > policy.pair_limit_micros and after >= _average_now(position, policy)
+
+
+def _average_now(position: Position, policy: Policy) -> Micros:
+    yes, no = position.yes, position.no
+    average_yes, average_no = average_price_micros(yes.cost + yes.fees, yes.bought), average_price_micros(no.cost + no.fees, no.bought)
     return effective_pair_cost(average_yes, average_no, policy.taker_fee_bps)
 
 

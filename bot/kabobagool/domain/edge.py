@@ -32,6 +32,7 @@ class Reason(StrEnum):
     AVERAGE_COST_TOO_HIGH = "average_cost_too_high"
     TOO_THIN = "too_thin"
     POSITION_CAP = "position_cap"
+    NOT_ENOUGH_BALANCE = "not_enough_balance"
     IMBALANCE = "imbalance"
     ORPHAN_LOSS_CAP = "orphan_loss_cap"
     ORPHAN_WAITS_FOR_SETTLEMENT = "orphan_waits_for_settlement"

@@ -12,7 +12,8 @@ from typing import Final
 from kabobagool.clock import Clock
 from kabobagool.engine.market_engine import MarketEngine
 from kabobagool.execution.fills import FillStatus, OrderFill, fills_of
-from kabobagool.execution.lookup import CLOCK_SLACK_S, AccountReader
+from kabobagool.execution.lookup import CLOCK_SLACK_S
+from kabobagool.execution.reconcile import WalletReader
 from kabobagool.venue.errors import VenueError
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ AUDIT_EVERY_S: Final = 30.0
 class Audit:
     """Trades since the start against the tracker's orders. `adopt` has a surprise followed until it is settled."""
 
-    def __init__(self, *, engine: MarketEngine, reader: AccountReader, adopt: Callable[[OrderFill], None], clock: Clock) -> None:
+    def __init__(self, *, engine: MarketEngine, reader: WalletReader, adopt: Callable[[OrderFill], None], clock: Clock) -> None:
         self.surprises = 0
         self._engine = engine
         self._reader = reader
@@ -37,8 +38,15 @@ class Audit:
             await self._clock.sleep(AUDIT_EVERY_S)
             try:
                 await self.look()
+                await self.count_cash()
             except VenueError as e:
                 log.warning("the trades could not be audited", extra={"error": str(e)})
+
+    async def count_cash(self) -> None:
+        """Tell the engine what the wallet can spend, so that it opens no pair of which it could pay one leg only. VenueError as `look`."""
+        balance = await self._reader.balance()
+        if not self._engine.is_busy():
+            self._engine.cash = min(balance.amount_micros, balance.allowance_micros)
 
     async def look(self) -> None:
         """Read the trades once and take over those of unknown orders. VenueError when they cannot be read."""

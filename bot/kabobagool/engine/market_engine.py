@@ -13,10 +13,12 @@ from enum import StrEnum
 
 from kabobagool.clock import Clock
 from kabobagool.domain.book import PairView
-from kabobagool.domain.decision import REJECT
+from kabobagool.domain.decision import REJECT, dollars_needed
 from kabobagool.domain.edge import Reason
+from kabobagool.domain.fees import DEAREST_FEE
 from kabobagool.domain.intent import Intent, OrderPlan, Purpose, Reject
-from kabobagool.domain.market import Market
+from kabobagool.domain.market import Market, Side
+from kabobagool.domain.money import Micros
 from kabobagool.domain.outcome import Filled, OrderOutcome
 from kabobagool.domain.position import Fill
 from kabobagool.engine.cooldown import Cooldown
@@ -87,6 +89,8 @@ class MarketEngine:
         self.outcomes: Counter[str] = Counter()
         self.degraded: list[str] = []
         self.stopping = False
+        self.cash: Micros | None = None
+        """Dollars the wallet can spend as far as is known; None while it is not known, and in a dry run."""
         self.on_booked: Callable[[str, Fill], None] = lambda order_hash, fill: None
         """Told of every fill as it is booked: settlement follows it from there."""
         self._naked_since_ms: int | None = None
@@ -202,6 +206,7 @@ class MarketEngine:
         if isinstance(outcome, Filled):
             fill = Fill(plan.outcome, plan.side, outcome.shares, outcome.dollars, outcome.fee)
             self.tracker.book(order.order_hash, fill, now_ms=self._clock.now_ms())
+            self._count_cash(fill)
             self.on_booked(order.order_hash, fill)
             self.cooldown.reset()
             self.booked()
@@ -209,9 +214,21 @@ class MarketEngine:
         trouble = trouble_of(outcome)
         if trouble.look_up:
             self.unknown.add(order, plan, since_ms=order.signed_ms)
+        if trouble.no_money and plan.side is Side.BUY:
+            self.cash = self._cost(plan) - 1  # all that is known of the wallet until its balance is read again
         if trouble.fatal:
             self.degrade(f"order refused: {getattr(outcome, 'text', '')}")
         self.cooldown.fail(self._clock.monotonic(), at_least_s=trouble.stay_away_s)
+
+    def _count_cash(self, fill: Fill) -> None:
+        if self.cash is not None:
+            self.cash += -fill.dollars - fill.fee if fill.side is Side.BUY else fill.dollars - fill.fee
+
+    def _cost(self, *plans: OrderPlan) -> Micros:
+        return dollars_needed(plans, self.market.fee or DEAREST_FEE)
+
+    def _can_pay(self, intent: Intent) -> bool:
+        return self.cash is None or self._cost(*intent.orders) <= self.cash
 
     def _on_resolved(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
         """An order whose end was unknown was found: counted beside the replies, so that replies still add up to orders."""
@@ -294,7 +311,10 @@ class MarketEngine:
     def _entry(self, view: PairView) -> Intent | Reject:
         # The lock is ours while this is asked, so only what stands besides it counts.
         obstacle = self._standing_obstacle()
-        return self.strategy.propose(view) if obstacle is None else REJECT[obstacle]
+        if obstacle is not None:
+            return REJECT[obstacle]
+        intent = self.strategy.propose(view)
+        return REJECT[Reason.NOT_ENOUGH_BALANCE] if isinstance(intent, Intent) and not self._can_pay(intent) else intent
 
     def _standing_obstacle(self) -> Reason | None:
         if self.degraded:
@@ -326,14 +346,20 @@ class MarketEngine:
     def _orphan_step(self, view: PairView) -> Intent | Reject:
         if self.degraded:
             return REJECT[Reason.DEGRADED]
-        position = self.tracker.position
+        intent = self._resolve_orphan(view, can_pay=True)
+        affordable = isinstance(intent, Reject) or self._can_pay(intent)
+        return intent if affordable else self._resolve_orphan(view, can_pay=False)
+
+    def _resolve_orphan(self, view: PairView, *, can_pay: bool) -> Intent | Reject:
+        position, now_ms = self.tracker.position, self._clock.now_ms()
         return resolve_orphan(
             view,
             position,
             self.strategy.policy,
-            naked_since_ms=self._naked_since_ms or self._clock.now_ms(),
+            naked_since_ms=self._naked_since_ms or now_ms,
             settled_shares=self.tracker.settled_shares(position.heavy),
-            now_ms=self._clock.now_ms(),
+            now_ms=now_ms,
+            can_pay=can_pay,
         )
 
     def _cooling(self) -> bool:

@@ -16,6 +16,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     stay_away_s: float = 0.0
     pause_s: float = 0.0
     fatal: bool = False
+    no_money: bool = False
     look_up: bool = False
 
 
@@ -23,14 +24,14 @@ RESTART_PAUSE_S = 2.0
 POST_ONLY_PAUSE_S = 20.0
 DISABLED_PAUSE_S = 30.0
 RATE_PAUSE_S = 1.0
-BALANCE_STAY_AWAY_S = 60.0
+CLOSED_STAY_AWAY_S = 60.0
 
 NO_TROUBLE = Trouble()
 LOOK_UP = Trouble(look_up=True)
 FATAL = Trouble(fatal=True)
 
 BY_REJECTION: dict[Rejection, Trouble] = {
-    Rejection.BALANCE: Trouble(stay_away_s=BALANCE_STAY_AWAY_S),
+    Rejection.BALANCE: Trouble(no_money=True),
     Rejection.AMOUNTS: FATAL,
     Rejection.MIN_SIZE: FATAL,
     Rejection.CONFIGURATION: FATAL,
@@ -40,7 +41,7 @@ BY_REJECTION: dict[Rejection, Trouble] = {
     Rejection.RESTARTING: Trouble(pause_s=RESTART_PAUSE_S),
     Rejection.POST_ONLY: Trouble(pause_s=POST_ONLY_PAUSE_S),
     Rejection.TRADING_DISABLED: Trouble(pause_s=DISABLED_PAUSE_S),
-    Rejection.MARKET_CLOSED: Trouble(stay_away_s=BALANCE_STAY_AWAY_S),
+    Rejection.MARKET_CLOSED: Trouble(stay_away_s=CLOSED_STAY_AWAY_S),
     Rejection.OTHER: NO_TROUBLE,
 }
 

@@ -22,9 +22,22 @@ def is_orphan(position: Position, policy: Policy, min_order_shares: Micros) -> b
 
 
 def resolve_orphan(
-    view: PairView, position: Position, policy: Policy, *, naked_since_ms: int, settled_shares: Micros, now_ms: int
+    view: PairView,
+    position: Position,
+    policy: Policy,
+    *,
+    naked_since_ms: int,
+    settled_shares: Micros,
+    now_ms: int,
+    can_pay: bool = True,
 ) -> Intent | Reject:
-    """The next step for a naked leg. `settled_shares` are the confirmed shares of the heavy side: only those can be sold."""
+    """The next step for a naked leg.
+
+    `settled_shares` are the confirmed shares of the heavy side: only those can be sold. A wallet that cannot pay for the missing side sells
+    at once.
+    """
+    if not can_pay:
+        return _unwind(view, position, policy, settled_shares, now_ms)
     hedge = forced_hedge(view, position, policy, now_ms)
     if now_ms - naked_since_ms < policy.orphan_retry_ms:
         return hedge

@@ -162,7 +162,9 @@ class FeedConnection(ABC):
             self._tend(desk, desk.publish)
 
     def _tend(self, desk: MarketDesk, act: Callable[[*_Ts], bool], *arguments: *_Ts) -> None:
-        """Let one desk do something that may show its view."""
+        """Let one desk do something that may show its view, unless another one's strategy removed it a moment ago."""
+        if desk.retired:
+            return
         try:
             if act(*arguments):
                 self._wake.set()

@@ -26,9 +26,6 @@ class FanOut:
     def __len__(self) -> int:
         return len(self._by_condition)
 
-    def __contains__(self, desk: MarketDesk) -> bool:
-        return self._by_condition.get(desk.condition_id) is desk
-
     @property
     def desks(self) -> tuple[MarketDesk, ...]:
         """All of them, as of now."""
@@ -90,13 +87,20 @@ class FanOut:
 
     def _parts_of_change(self, event: PriceChangeEvent) -> Sequence[Share]:
         """Nearly always whole: the venue's changes come market by market."""
-        by_token = self._by_token
-        desks = [by_token.get(change.asset_id) for change in event.changes]
-        first = desks[0] if desks else None
-        if first is not None and desks.count(first) == len(desks):
-            return ((first, (event,)),)
+        find = self._by_token.get
+        only = find(event.changes[0].asset_id) if event.changes else None
+        for change in event.changes:
+            if find(change.asset_id) is not only:
+                return self._taken_apart(event)
+        if only is None:
+            self._counters.unknown_asset += len(event.changes)
+            return ()
+        return ((only, (event,)),)
+
+    def _taken_apart(self, event: PriceChangeEvent) -> Sequence[Share]:
         changes: dict[MarketDesk, list[PriceChange]] = {}
-        for desk, change in zip(desks, event.changes, strict=True):
+        for change in event.changes:
+            desk = self._by_token.get(change.asset_id)
             if desk is None:
                 self._counters.unknown_asset += 1
             else:

@@ -24,13 +24,14 @@ class MarketDesk:
     Whatever changes the view may call `on_view` and raises what that raises; it returns whether a book is to be read over REST soon.
     """
 
-    __slots__ = ("_counters", "_on_view", "_settings", "_watch", "applier", "condition_id", "tokens", "view")
+    __slots__ = ("_counters", "_on_view", "_settings", "_watch", "applier", "condition_id", "retired", "tokens", "view")
 
     def __init__(self, market: Market, *, on_view: OnView, settings: FeedSettings, counters: FeedCounters, now_ms: int) -> None:
         self.condition_id = market.condition_id
         self.tokens = market.tokens
         self.view = PairView(market)
         self.applier = FrameApplier(self.view, counters)
+        self.retired = False
         self._on_view = on_view
         self._settings = settings
         self._counters = counters
@@ -43,7 +44,7 @@ class MarketDesk:
         return max(yes.last_data_ms, no.last_data_ms)
 
     def flowed_within(self, span_ms: int, *, now_ms: int) -> bool:
-        """Did a change arrive in that time? Books that were dumped on subscribing are no sign that changes still come."""
+        """Whether a change arrived in that time. Books that were dumped on subscribing are no sign that changes still come."""
         return any(_moved_ms(track) > now_ms - span_ms for track in self.applier.tracks)
 
     def begin(self, now_ms: int) -> None:
@@ -53,6 +54,11 @@ class MarketDesk:
     def reset(self) -> None:
         """Nothing is known any more: both books read 1.0. Nobody is told, see `publish`."""
         self.applier.reset()
+
+    def retire(self) -> None:
+        """Prices read 1.0 for good: whoever still holds this desk has to leave it alone."""
+        self.retired = True
+        self.reset()
 
     def publish(self) -> bool:
         """Show the view as it is."""

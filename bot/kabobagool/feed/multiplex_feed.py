@@ -61,7 +61,7 @@ class MultiplexedMarketFeed:
     @property
     def sockets(self) -> tuple[int, ...]:
         """How many markets each connection feeds, whether it stands at the moment or not."""
-        return tuple(len(socket) for socket in self._sockets)
+        return tuple(socket.markets for socket in self._sockets)
 
     def add(self, market: Market, *, on_view: OnView) -> PairView:
         """Feed this market; the view reads 1.0 until its books arrive. ValueError when it, or one of its tokens, is fed already.
@@ -85,7 +85,7 @@ class MultiplexedMarketFeed:
         for token in desk.tokens:
             del self._token_owners[token]
         socket.discard(desk)
-        if not socket:
+        if not socket.markets:
             self._close(socket)
 
     async def run(self) -> None:

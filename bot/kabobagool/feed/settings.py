@@ -47,3 +47,9 @@ class FeedSettings:
     open_timeout_s: float = 10.0
     close_timeout_s: float = 1.0
     proxy_url: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_ids_a_frame", "max_ids_a_socket"):
+            bound = getattr(self, name)
+            if bound < 2 or bound % 2:
+                raise ValueError(f"{name}={bound}: a market has two token ids, so this has to be an even number above 0")

@@ -7,7 +7,6 @@ that REST contradicts or a token that fell silent costs the others nothing, as l
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from typing import TypeVarTuple
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -25,7 +24,6 @@ from kabobagool.feed.subscriptions import PendingChanges, greeting
 from kabobagool.venue.messages import MarketEvent
 
 OnDefect = Callable[[MarketDesk, Exception], None]
-_Ts = TypeVarTuple("_Ts")
 
 
 class SharedSocket(FeedConnection):
@@ -51,13 +49,15 @@ class SharedSocket(FeedConnection):
         self._greeted = asyncio.Event()
         self._news = asyncio.Event()
 
-    def __len__(self) -> int:
+    @property
+    def markets(self) -> int:
+        """How many it feeds."""
         return len(self._fan_out)
 
     @property
     def has_room(self) -> bool:
-        """May one more market be added?"""
-        return 2 * (len(self) + 1) <= self._settings.max_ids_a_socket
+        """Whether one more market may be added."""
+        return 2 * (self.markets + 1) <= self._settings.max_ids_a_socket
 
     def add(self, desk: MarketDesk) -> None:
         """Feed this market from now on; its first books are awaited from this moment."""
@@ -71,7 +71,7 @@ class SharedSocket(FeedConnection):
         self._fan_out.discard(desk)
         self._pending.leave(desk.tokens)
         self._news.set()
-        desk.reset()
+        desk.retire()
 
     def _start_delay_s(self) -> float:
         return self.start_delay_s
@@ -105,11 +105,6 @@ class SharedSocket(FeedConnection):
         except ConnectionClosed:
             return ReconnectReason.CLOSED
 
-    def _tend(self, desk: MarketDesk, act: Callable[[*_Ts], bool], *arguments: *_Ts) -> None:
-        """A desk that another one's strategy removed a moment ago is left alone."""
-        if desk in self._fan_out:
-            super()._tend(desk, act, *arguments)
-
     def _on_events(self, events: Sequence[MarketEvent], now_ms: int) -> None:
         for desk, share in self._fan_out.shares(events):
             self._tend(desk, desk.take_in, share, now_ms)
@@ -139,7 +134,7 @@ class SharedSocket(FeedConnection):
         return Resnapshot(tuple(entry for tokens in wanted for entry in tokens)) if wanted else None
 
     def _is_its_own(self, ailing: MarketDesk, reason: ReconnectReason, now_ms: int) -> bool:
-        """Is it this market that ails, while another one proves that the connection can do what it fails to do here?"""
+        """Whether it is this market that ails, for another one proves that the connection can do what it fails to do here."""
         if reason is ReconnectReason.DEAD:
             return False
         others = (desk for desk in self._desks() if desk is not ailing)
