@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-
 from tests.support.paper import TEST_KEY, PaperServer, ScriptedBooks, paper_exchange_server
 
 CROSSED = ScriptedBooks(

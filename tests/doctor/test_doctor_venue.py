@@ -118,7 +118,7 @@ async def test_a_venue_whose_clock_stands_elsewhere_is_noticed_as_well(tmp_path:
     exchange = Exchange(ScriptedSource([BOOKS], start_ms=start_ms), seed=1, start_ms=start_ms)
     venue = Venue.opened(exchange, VenueClock.starting_now(time.time, start_ms=start_ms), VenueSettings(books="synthetic"))
     async with serving(venue) as running:
-        report = await examined(environment(PaperServer(running), tmp_path))
+        report = await examined(environment(PaperServer(running), tmp_path), clock=skewed_clock(0))
     assert report["clock"].level is FAILURE
     assert "ahead of the venue" in report["clock"].what
     assert float(report["clock"].what.split(" ")[3]) == pytest.approx(20, abs=0.35)
