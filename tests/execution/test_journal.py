@@ -282,8 +282,10 @@ async def test_the_database_of_another_program_is_not_touched(tmp_path: Path) ->
     other.execute("CREATE TABLE theirs (x)")
     other.commit()
     other.close()
+    before = (tmp_path / "j").read_bytes()
     with pytest.raises(JournalError, match="another program"):
         await Journal.open(tmp_path / "j", clock=SystemClock())
+    assert (tmp_path / "j").read_bytes() == before
 
 
 async def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:

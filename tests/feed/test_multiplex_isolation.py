@@ -222,7 +222,10 @@ async def test_a_market_nobody_has_books_of_does_not_cost_the_quiet_others_their
 async def test_a_connection_without_even_a_pong_is_dead_for_all():
     async with fleet(3, dead_s=30.0, ping_s=1e4) as rig:
         rig.add(*rig.venue.markets)
+        await eventually(lambda: rig.all_known)
+        await move_all(rig, 4900)
         await eventually(lambda: rig.counters.reconnects[ReconnectReason.DEAD] == 1)
+        assert rig.counters.resubscribed == 0, "what flowed before the silence is no excuse for it"
         await eventually(lambda: rig.counters.connects == 2 and rig.all_known)
 
 

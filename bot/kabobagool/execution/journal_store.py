@@ -159,12 +159,17 @@ class JournalStore:
 
     def _prepare(self) -> None:
         self._db.row_factory = sqlite3.Row
+        if not self._is_new():
+            self._check()  # first of all: setting the journal mode would already write to another program's file
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self._db.execute(f"PRAGMA {pragma}")
         with _Transaction(self._db):
-            if self._pragma("application_id") == 0 and self._pragma("schema_version") == 0:
+            if self._is_new():
                 self._create()
         self._check()
+
+    def _is_new(self) -> bool:
+        return self._pragma("application_id") == 0 and self._pragma("schema_version") == 0
 
     def _create(self) -> None:
         for statement in SCHEMA.split(";"):
