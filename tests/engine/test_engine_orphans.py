@@ -145,13 +145,14 @@ async def test_a_trade_that_failed_to_settle_makes_an_orphan_and_is_hedged(tmp_p
         assert rig.tracker.position.imbalance == 0
 
 
-async def test_a_hedge_refused_for_lack_of_money_is_not_repeated_for_a_minute(tmp_path: Path) -> None:
+async def test_a_hedge_refused_for_lack_of_money_is_not_repeated_before_there_is_some(tmp_path: Path) -> None:
     async with engine_rig(tmp_path, policy=POLICY) as rig:
         rig.execution.replies.extend([fill, Killed(), Rejected(Rejection.BALANCE, "not enough balance")])
         await rig.show("0.48", "0.45")
-        await rig.show_for(50, "0.48", "0.45", every_s=0.5)
-        assert len(rig.execution.sent) == 3
-        await rig.show_for(15, "0.48", "0.45", every_s=0.5)
+        await rig.show_for(65, "0.48", "0.45", every_s=0.5)
+        assert len(rig.execution.sent) == 3, "the shares are not settled, so they cannot be sold either"
+        rig.engine.cash = 100_000_000
+        await rig.show_for(5, "0.48", "0.45", every_s=0.5)
         assert rig.tracker.position.imbalance == 0
 
 

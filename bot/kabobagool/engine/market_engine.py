@@ -127,9 +127,9 @@ class MarketEngine:
             return EngineState.STOPPING
         return EngineState.COOLDOWN if self._cooling() else EngineState.WATCHING
 
-    def obstacle(self) -> Reason | None:
-        """Why no new pair may be opened now, whatever the books say."""
-        return Reason.ORDER_IN_FLIGHT if self._lock.locked() else self._standing_obstacle()
+    def obstacle(self, intent: Intent | None = None) -> Reason | None:
+        """Why this intent, or any, may not be begun now, whatever the books say."""
+        return Reason.ORDER_IN_FLIGHT if self._lock.locked() else self._standing_obstacle(intent)
 
     def is_busy(self) -> bool:
         """Whether an order is on its way or its end is not known."""
@@ -310,13 +310,11 @@ class MarketEngine:
 
     def _entry(self, view: PairView) -> Intent | Reject:
         # The lock is ours while this is asked, so only what stands besides it counts.
-        obstacle = self._standing_obstacle()
-        if obstacle is not None:
-            return REJECT[obstacle]
         intent = self.strategy.propose(view)
-        return REJECT[Reason.NOT_ENOUGH_BALANCE] if isinstance(intent, Intent) and not self._can_pay(intent) else intent
+        obstacle = self._standing_obstacle(intent) if isinstance(intent, Intent) else None
+        return intent if obstacle is None else REJECT[obstacle]
 
-    def _standing_obstacle(self) -> Reason | None:
+    def _standing_obstacle(self, intent: Intent | None) -> Reason | None:
         if self.degraded:
             return Reason.DEGRADED
         if self.unknown.open:
@@ -327,6 +325,8 @@ class MarketEngine:
             return Reason.STOPPING
         if self._cooling():
             return Reason.COOLDOWN
+        if intent is not None and not self._can_pay(intent):
+            return Reason.NOT_ENOUGH_BALANCE
         return Reason.VIEW_ALREADY_TRADED if self._view_is_spent() else None
 
     def _view_is_spent(self) -> bool:

@@ -24,13 +24,14 @@ ALWAYS: Final = 3 * PRICE_ONE
 class KabobagoolStrategy:
     """The rule, the current position and whether an edge is being acted on; no I/O.
 
-    `blocked` answers why the engine could not act now (a cooldown, a frozen market): edges seen meanwhile are counted under that reason,
-    so that every edge seen ends up either acted on or rejected, never lost.
+    `blocked` answers why the engine could not act on an intent now (a cooldown, a frozen market): edges seen meanwhile are counted under
+    that reason, so that every edge seen ends up either acted on or rejected, never lost.
     """
 
     __slots__ = (
         "_ask_below",
         "_clock",
+        "_looked_again",
         "_wake",
         "blocked",
         "decided",
@@ -47,7 +48,7 @@ class KabobagoolStrategy:
         self.policy = policy
         self.truth = EdgeTruth()
         self.position: Position = EMPTY
-        self.blocked: Callable[[], Reason | None] = lambda: None
+        self.blocked: Callable[[Intent], Reason | None] = lambda intent: None
         self.decided: Callable[[float, float], None] | None = None
         """Told of each decision: the seconds it took, and the age in seconds of the older leg it was about."""
         self.pending = False
@@ -56,6 +57,7 @@ class KabobagoolStrategy:
         self.decisions = 0
         self._clock = clock
         self._wake = wake
+        self._looked_again = False
         self._ask_below = PRICE_ONE if policy.paired else ALWAYS
 
     def on_tick(self, ask_yes: Price, ask_no: Price) -> bool:
@@ -67,15 +69,21 @@ class KabobagoolStrategy:
     def on_view(self, view: PairView) -> None:
         """Called by the feed after each whole frame; never waits."""
         self.ticks += 1
+        self._looked_again = False
         asks = view.yes.best_ask + view.no.best_ask
         if asks < self._ask_below:
             self._decide(view, looks_like_an_edge=asks < PRICE_ONE)
 
     def look_again(self, view: PairView) -> None:
-        """After an attempt or a pause: act on an edge that still stands in books that do not move. Counted only when it is acted on."""
-        if self.pending or self.naked or not self.on_tick(view.yes.best_ask, view.no.best_ask):
+        """After an attempt or a pause: act on an edge that still stands in books that do not move.
+
+        Counted only when it is acted on, and tried once a frame or send: what made an attempt be given up would do so again at once.
+        """
+        if self.pending or self.naked or self._looked_again or not self.on_tick(view.yes.best_ask, view.no.best_ask):
             return
-        if isinstance(self.propose(view), Intent) and self.blocked() is None:
+        answer = self.propose(view)
+        if isinstance(answer, Intent) and self.blocked(answer) is None:
+            self._looked_again = True
             self.truth.seen += 1
             self.pending = True
             self._wake()
@@ -95,6 +103,7 @@ class KabobagoolStrategy:
         if self.pending:
             self.truth.acted_on += 1
         self.pending = False
+        self._looked_again = False
 
     def gave_up(self, reason: str) -> None:
         """The pending edge was gone, or not allowed, by the time it could be acted on."""
@@ -105,7 +114,7 @@ class KabobagoolStrategy:
     def _decide(self, view: PairView, *, looks_like_an_edge: bool) -> None:
         self.decisions += 1
         answer = self.propose(view) if self.decided is None else self._timed_proposal(view, self.decided)
-        reason = answer.reason if isinstance(answer, Reject) else self._obstacle()
+        reason = answer.reason if isinstance(answer, Reject) else self._obstacle(answer)
         if looks_like_an_edge or isinstance(answer, Intent):
             self.truth.seen += 1
             if reason is not None:
@@ -122,5 +131,5 @@ class KabobagoolStrategy:
         decided(self._clock.monotonic() - started, max(age_ms, 0) / 1000)
         return answer
 
-    def _obstacle(self) -> Reason | None:
-        return Reason.ORDER_IN_FLIGHT if self.pending else self.blocked()
+    def _obstacle(self, intent: Intent) -> Reason | None:
+        return Reason.ORDER_IN_FLIGHT if self.pending else self.blocked(intent)

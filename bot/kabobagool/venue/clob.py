@@ -73,7 +73,7 @@ class ClobReader:
         if version != SUPPORTED_VERSION:
             raise VersionError(
                 f"{endpoint_of(self._host)}: the exchange is version {version}, this bot signs orders for version {SUPPORTED_VERSION}: "
-                "update the bot, or check that CLOB_HOST points at the right venue"
+                "update the bot, or check that HOST points at the right venue"
             )
 
     async def server_time_ms(self) -> int:

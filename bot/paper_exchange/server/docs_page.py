@@ -13,7 +13,7 @@ MODELLED = (
     "API keys and both kinds of signed headers, checked; version 2 orders with their EIP-712 signatures for wallet types 0 to 3",
     "FOK and FAK orders with the venue's rules, prices, fees, order of checks and error texts; the order id is the order's hash",
     "depth which is visible but not real: an order only matches what the next snapshot and the mirrored outcome confirm",
-    "our own fills take depth until the next snapshot; settlement in steps MATCHED, MINED, CONFIRMED or FAILED; payouts",
+    "our own fills take depth until that level changes; settlement in steps MATCHED, MINED, CONFIRMED or FAILED; payouts",
     "a token bucket for each signer with its headers; restarts, lost replies, frozen and broken sockets, on demand",
     "Gamma listings by cursor, the market and the user channel",
 )
@@ -49,7 +49,7 @@ def docs_page(venue: Venue) -> str:
 <p>A local stand-in for Polymarket's CLOB, Gamma and sockets. No money, no keys of value, no internet. Do not expose it to a network.</p>
 <h2>Modelled</h2>{_bullets(MODELLED)}
 <h2>Not modelled</h2>{_bullets(NOT_MODELLED)}
-<h2>Books</h2><p>{escape(attribution)}</p>{_market_rows(venue)}
+<h2>Books</h2><p>{escape(venue.settings.books)}. {escape(attribution)}</p>{_market_rows(venue)}
 <h2>Clock</h2><p>Venue time runs {clock["speed"]} times as fast as yours. <code>GET /time</code> tells it.</p>
 <h2>Where</h2><p>CLOB at <code>/</code>, Gamma at <code>/gamma</code>, sockets at <code>/ws/market</code> and <code>/ws/user</code>,
 the true state at <code>/admin/state</code>, faults by <code>POST /admin/faults</code>.</p>
