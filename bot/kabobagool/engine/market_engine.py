@@ -215,7 +215,7 @@ class MarketEngine:
         if trouble.look_up:
             self.unknown.add(order, plan, since_ms=order.signed_ms)
         if trouble.no_money and plan.side is Side.BUY:
-            self.cash = self._cost(plan) - 1  # all that is known of the wallet until its balance is read again
+            self.cash = 0  # somebody else spends it too: nothing is counted on before the balance is read again
         if trouble.fatal:
             self.degrade(f"order refused: {getattr(outcome, 'text', '')}")
         self.cooldown.fail(self._clock.monotonic(), at_least_s=trouble.stay_away_s)
