@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from tests.support.engine_rig import engine_rig, fill
+
 from kabobagool.domain.market import Side
 from kabobagool.domain.outcome import Rejected, Rejection
-from tests.support.engine_rig import engine_rig, fill
 
 
 async def test_a_pair_that_cannot_be_paid_sends_nothing_and_is_tried_when_there_is_money(tmp_path: Path) -> None:
