@@ -26,6 +26,7 @@ from kabobagool.engine.policy import policy_of
 from kabobagool.engine.position_tracker import PositionTracker
 from kabobagool.engine.strategy import KabobagoolStrategy
 from kabobagool.engine.unknown_orders import UnknownOrders
+from kabobagool.execution.account import account_reader, given_credentials, wallet_of
 from kabobagool.execution.client import ExecutionClient
 from kabobagool.execution.credentials import ensure_credentials
 from kabobagool.execution.dry_run import DryRunExecution
@@ -34,7 +35,6 @@ from kabobagool.execution.journal import Journal
 from kabobagool.execution.live import ClobExecution
 from kabobagool.execution.reconcile import Reconciliation, reconcile, resolve_open_orders
 from kabobagool.execution.settlement import SettlementTracker
-from kabobagool.execution.wallet import Wallet
 from kabobagool.feed.apply import BookSnapshotLike
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.market_feed import MarketFeed
@@ -47,7 +47,6 @@ from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.errors import VenueError
 from kabobagool.venue.gamma import resolve_market
 from kabobagool.venue.reader import Reader, RetryPolicy
-from kabobagool.venue.signing import ApiCredentials
 from kabobagool.venue.transport import HttpTransport, configure_official_client, make_transport
 
 CLOCK_LOOK_S = 0.002
@@ -119,24 +118,11 @@ async def open_account(settings: Settings, venue: Venue) -> Account:
     """Keys, credentials and the official client of a live wallet. VenueError when the venue does not accept them."""
     if settings.private_key is None:
         raise StartError("PRIVATE_KEY is not set: live trading needs it (DRY_RUN=true does not)")
-    wallet = Wallet(
-        private_key=settings.private_key.get_secret_value(),
-        signature_type=settings.wallet_signature_type,
-        funder=settings.proxy_address,
-        chain_id=settings.chain_id,
-    )
+    wallet = wallet_of(settings, settings.private_key.get_secret_value())
     proxy = settings.clob_proxy_url.get_secret_value() if settings.clob_proxy_url else None
     await asyncio.to_thread(configure_official_client, proxy, settings.request_timeout_ms / 1000)
-    credentials = _given_credentials(settings) or await ensure_credentials(host=settings.host, wallet=wallet, clock=venue.clock)
-    reader = ClobReader(
-        venue.reader,
-        settings.host,
-        clock=venue.clock,
-        credentials=credentials,
-        address=settings.signer_address,
-        wallet=settings.proxy_address,
-        signature_type=settings.wallet_signature_type,
-    )
+    credentials = given_credentials(settings) or await ensure_credentials(host=settings.host, wallet=wallet, clock=venue.clock)
+    reader = account_reader(settings, venue.reader, credentials, venue.clock)
     execution = ClobExecution(
         host=settings.host,
         wallet=wallet,
@@ -148,13 +134,6 @@ async def open_account(settings: Settings, venue: Venue) -> Account:
     )
     await execution.start()
     return Account(reader=reader, execution=execution)
-
-
-def _given_credentials(settings: Settings) -> ApiCredentials | None:
-    key, secret, passphrase = settings.clob_api_key, settings.clob_api_secret, settings.clob_api_passphrase
-    if key is None or secret is None or passphrase is None:
-        return None
-    return ApiCredentials(key=key.get_secret_value(), secret=secret.get_secret_value(), passphrase=passphrase.get_secret_value())
 
 
 async def compose(settings: Settings, metrics: BotMetrics) -> Bot:

@@ -13,11 +13,11 @@ from kabobagool.doctor.patient import Patient
 from kabobagool.doctor.wallet_addresses import EOA, KIND_NAMES, wallet_kind
 from kabobagool.domain.fees import DEAREST_FEE, taker_fee
 from kabobagool.domain.money import MICRO, PRICE_ONE, Micros, format_dollars, format_micros
+from kabobagool.execution.account import account_reader, given_credentials, wallet_of
 from kabobagool.execution.credentials import CredentialsError, ensure_credentials
-from kabobagool.execution.wallet import POLYGON, Wallet
+from kabobagool.execution.wallet import POLYGON
 from kabobagool.settings import Settings
 from kabobagool.settings_checks import at_the_venue
-from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.reader import HttpStatusError
 from kabobagool.venue.rows import Balance
 from kabobagool.venue.signing import ApiCredentials, exchange_of
@@ -73,7 +73,7 @@ async def check_credentials(patient: Patient) -> Verdict | None:
     settings, private_key = patient.settings, patient.settings.private_key
     if private_key is None:
         return None
-    given = _given_credentials(settings)
+    given = given_credentials(settings)
     fix = _given_fix() if given else _derived_fix()
     try:
         patient.credentials = given or await _derived(patient, private_key.get_secret_value())
@@ -97,36 +97,16 @@ def _derived_fix() -> str:
     return "check PRIVATE_KEY, HOST and the clock; credentials made a moment ago may need two minutes until they work"
 
 
-def _given_credentials(settings: Settings) -> ApiCredentials | None:
-    key, secret, passphrase = settings.clob_api_key, settings.clob_api_secret, settings.clob_api_passphrase
-    if key is None or secret is None or passphrase is None:
-        return None
-    return ApiCredentials(key=key.get_secret_value(), secret=secret.get_secret_value(), passphrase=passphrase.get_secret_value())
-
-
 async def _derived(patient: Patient, private_key: str) -> ApiCredentials:
     settings = patient.settings
-    wallet = Wallet(
-        private_key=private_key,
-        signature_type=settings.wallet_signature_type,
-        funder=settings.proxy_address,
-        chain_id=settings.chain_id,
-    )
+    wallet = wallet_of(settings, private_key)
     await asyncio.to_thread(configure_official_client, patient.proxy_url, patient.timeout_s)
     return await ensure_credentials(host=settings.host, wallet=wallet, clock=patient.clock, patience_s=0)
 
 
 async def _read_balance(patient: Patient, credentials: ApiCredentials) -> Balance:
     settings = patient.settings
-    account = ClobReader(
-        patient.reader,
-        settings.host,
-        clock=patient.clock,
-        credentials=credentials,
-        address=settings.signer_address,
-        wallet=settings.proxy_address,
-        signature_type=settings.wallet_signature_type,
-    )
+    account = account_reader(settings, patient.reader, credentials, patient.clock)
     await account.refresh_balance()
     return await account.balance()
 

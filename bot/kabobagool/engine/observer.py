@@ -1,4 +1,4 @@
-"""What the engine tells whoever listens: metrics in production, nothing in a test.
+"""What the engine tells whoever listens: metrics in production, a record in a test.
 
 A protocol here, so that the engine does not know Prometheus; `metrics_observer.py` speaks it.
 """
@@ -25,19 +25,3 @@ class EngineObserver(Protocol):
 
     def gate(self, answer: Answer) -> None:
         """The gate answered."""
-
-
-class Silent:
-    """Listens to nothing."""
-
-    def order_ended(self, plan: OrderPlan, purpose: Purpose, outcome: OrderOutcome, latency_s: float) -> None:
-        """Ignore it."""
-
-    def order_found(self, plan: OrderPlan, outcome: OrderOutcome) -> None:
-        """Ignore it."""
-
-    def position(self, position: Position, *, naked: bool) -> None:
-        """Ignore it."""
-
-    def gate(self, answer: Answer) -> None:
-        """Ignore it."""
