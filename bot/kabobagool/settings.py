@@ -16,7 +16,15 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from kabobagool.settings_checks import Checked, CrossCheckError, Problem, cross_problems, key_address, market_problem
-from kabobagool.settings_fields import GROUPS, DiscoveryVariables, FreshnessVariables, HealthVariables, LogVariables, OrphanVariables
+from kabobagool.settings_fields import (
+    GROUPS,
+    DiscoveryVariables,
+    FleetVariables,
+    FreshnessVariables,
+    HealthVariables,
+    LogVariables,
+    OrphanVariables,
+)
 
 MASK: Final = "***"
 SHOWN_LENGTH: Final = 90
@@ -35,7 +43,7 @@ class SettingsError(ValueError):
         return "\n".join(self.problems)
 
 
-class Settings(Checked, FreshnessVariables, OrphanVariables, LogVariables, HealthVariables, DiscoveryVariables, BaseSettings):
+class Settings(Checked, FreshnessVariables, OrphanVariables, LogVariables, HealthVariables, DiscoveryVariables, FleetVariables, BaseSettings):
     """All variables. Nothing is read implicitly: no process environment, no `.env` file; see `load_settings`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)

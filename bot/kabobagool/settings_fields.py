@@ -272,7 +272,7 @@ class MemoryVariables(BaseModel):
 
 
 class DiscoveryVariables(BaseModel):
-    """Which markets are worth watching, for commands that look for them (`kabobagool discover`)."""
+    """Which markets are worth watching, for commands that look for them (`kabobagool discover`, `kabobagool hydra`)."""
 
     market_patterns: Globs = variable("*", "Comma-separated globs on slugs: `*` any text, `?` one character, `[ab]` one of these.")
     min_volume: Exact = variable(
@@ -321,6 +321,41 @@ class DiscoveryVariables(BaseModel):
         return _micros(self.spawn_pair_cost)
 
 
+class FleetVariables(BaseModel):
+    """How `kabobagool hydra` runs many markets in one process, and what it tells others about them."""
+
+    discovery_interval_s: Exact = variable(Decimal(300), "Time between two rounds of discovery.", unit="s", ge=1, **SECONDS)
+    retire_after_s: Exact = variable(
+        Decimal(900), "How long a market may miss the criteria before it is let go; one that closed goes at once.", unit="s", ge=0, **SECONDS
+    )
+    drain_timeout_s: Exact = variable(
+        Decimal(20), "How long a stop waits for hedges; nothing new is bought meanwhile.", unit="s", ge=0, **SECONDS
+    )
+    health_port_base: int = variable(8000, "First port tried for the fleet's page, status and metrics; 0 takes any free one.", ge=0, le=65_525)
+    targets_path: Path = variable(
+        Path("/var/lib/kabobagool/targets.json"), "File in which Prometheus (file_sd) finds this process.", unit="path"
+    )
+    targets_host: str = variable("127.0.0.1", "Host name under which Prometheus reaches this process.", unit="address", min_length=1)
+    control_token: SecretStr | None = variable(
+        None, "Token that the fleet's page asks for before it halts or resumes; without it one is made and printed at every start."
+    )
+
+    @property
+    def discovery_interval_ms(self) -> int:
+        """Milliseconds between two rounds of discovery."""
+        return _milliseconds(self.discovery_interval_s)
+
+    @property
+    def retire_after_ms(self) -> int:
+        """Milliseconds for which a market may miss the criteria."""
+        return _milliseconds(self.retire_after_s)
+
+    @property
+    def drain_timeout_ms(self) -> int:
+        """Milliseconds a stop waits for hedges."""
+        return _milliseconds(self.drain_timeout_s)
+
+
 GROUPS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Mode", ModeVariables),
     ("Wallet", WalletVariables),
@@ -334,5 +369,6 @@ GROUPS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Health and metrics", HealthVariables),
     ("Journal and reconciliation", MemoryVariables),
     ("Discovery", DiscoveryVariables),
+    ("Fleet", FleetVariables),
 )
 """Heading and variables, in the order of the reference."""

@@ -10,14 +10,14 @@ from kabobagool.domain.outcome import Rejected, Rejection
 
 async def test_a_pair_that_cannot_be_paid_sends_nothing_and_is_tried_when_there_is_money(tmp_path: Path) -> None:
     async with engine_rig(tmp_path) as rig:
-        rig.engine.cash = 5_000_000
+        rig.engine.purse.cash = 5_000_000
         await rig.show("0.48", "0.45")
         assert rig.execution.sent == []
         assert rig.strategy.truth.rejected["not_enough_balance"] == 1
-        rig.engine.cash = 10_000_000
+        rig.engine.purse.cash = 10_000_000
         await rig.show("0.48", "0.45")
         assert len(rig.execution.sent) == 2
-        assert rig.engine.cash == 10_000_000 - rig.tracker.position.spent
+        assert rig.engine.purse.cash == 10_000_000 - rig.tracker.position.spent
 
 
 async def test_a_refused_balance_is_learnt_from_and_does_not_make_the_engine_spin(tmp_path: Path) -> None:

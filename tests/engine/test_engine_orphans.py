@@ -151,7 +151,7 @@ async def test_a_hedge_refused_for_lack_of_money_is_not_repeated_before_there_is
         await rig.show("0.48", "0.45")
         await rig.show_for(65, "0.48", "0.45", every_s=0.5)
         assert len(rig.execution.sent) == 3, "the shares are not settled, so they cannot be sold either"
-        rig.engine.cash = 100_000_000
+        rig.engine.purse.cash = 100_000_000
         await rig.show_for(5, "0.48", "0.45", every_s=0.5)
         assert rig.tracker.position.imbalance == 0
 

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.fault_books import cheap_after
 from tests.support.bot_rig import BotProcess, Rig, process_on, trading, venue_for_a_bot
 
-from kabobagool.engine.audit import Audit
+from kabobagool.engine.purse import PurseKeeper
 from kabobagool.engine.market_engine import EngineState
 from paper_exchange.faults import Fault, FaultKind
 
@@ -75,10 +75,10 @@ async def _stops_cleanly(bot: BotProcess) -> None:
 def balance_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The balance cannot be read, or somebody spends it at this moment: only the venue knows what the wallet can pay."""
 
-    async def nobody_says(self: Audit) -> None:
-        return None
+    async def nobody_says(self: PurseKeeper) -> bool:
+        return False
 
-    monkeypatch.setattr(Audit, "count_cash", nobody_says)
+    monkeypatch.setattr(PurseKeeper, "count", nobody_says)
 
 
 async def test_a_pair_of_which_the_wallet_can_pay_one_leg_only_is_not_begun(tmp_path: Path) -> None:

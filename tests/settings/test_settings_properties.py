@@ -20,6 +20,7 @@ LIKELY = st.sampled_from(
 ANYTHING = st.one_of(LIKELY, st.text(max_size=30), st.integers().map(str), st.decimals(allow_nan=False).map(str))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=8))
 def test_any_environment_is_understood_or_refused_in_lines_that_name_a_variable(env: dict[str, str]) -> None:
     problems = _problems(env)
@@ -46,6 +47,7 @@ def test_settings_that_are_accepted_keep_every_promise(env: dict[str, str]) -> N
     assert accepted.clock_rate <= 1 or not at_the_venue(accepted.host)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(NAMES), ANYTHING, min_size=1, max_size=6))
 def test_every_wrong_variable_is_named_whatever_else_is_wrong(env: dict[str, str]) -> None:
     alone = {name for name, value in env.items() if _wrong_alone(name, value)}

@@ -40,14 +40,16 @@ def command(*, environment: dict[str, str], as_json: bool) -> None:
 
 
 async def _rebuild(settings: Settings) -> tuple[Market, Reconciliation]:
-    from kabobagool.cli.compose import find_market, open_account, open_journal, reach_venue, rebuild
+    from kabobagool.engine.market_bot import rebuild
+    from kabobagool.engine.session import find_market, open_account, open_journal, reach_venue
 
     venue = await reach_venue(settings)
     try:
         market = await find_market(settings, venue)
         account = await open_account(settings, venue)
-        journal = await open_journal(settings, market, venue.clock)
+        journal = await open_journal(settings, venue.clock)
         try:
+            await journal.claim(market.condition_id)
             return market, await rebuild(settings, market, account, journal, venue.clock)
         finally:
             await journal.close()

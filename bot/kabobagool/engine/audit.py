@@ -38,15 +38,8 @@ class Audit:
             await self._clock.sleep(AUDIT_EVERY_S)
             try:
                 await self.look()
-                await self.count_cash()
             except VenueError as e:
                 log.warning("the trades could not be audited", extra={"error": str(e)})
-
-    async def count_cash(self) -> None:
-        """Tell the engine what the wallet can spend, so that it opens no pair of which it could pay one leg only. VenueError as `look`."""
-        balance = await self._reader.balance()
-        if not self._engine.is_busy():
-            self._engine.cash = min(balance.amount_micros, balance.allowance_micros)
 
     async def look(self) -> None:
         """Read the trades once and take over those of unknown orders. VenueError when they cannot be read."""

@@ -1,31 +1,40 @@
 """One bot: the feed, the engine and everything around them for one market, started, supervised and stopped together.
 
-Composed by `cli/compose.py` from the settings. If any part dies the whole bot ends with that part's error, because a bot that is half
-alive is the one that nobody notices.
+Built by `market_bot.py`; run alone by `cli/run.py`, beside others by `hydra/`. If any part dies the whole bot ends with that part's error,
+because a bot that is half alive is the one that nobody notices.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from kabobagool.clock import Clock
+from kabobagool.domain.fees import taker_fee
 from kabobagool.domain.market import Market
+from kabobagool.domain.money import MICRO, MICROS_PER_PRICE, Micros, format_micros
 from kabobagool.engine.audit import Audit
 from kabobagool.engine.market_engine import MarketEngine
 from kabobagool.engine.memory import Memory
+from kabobagool.engine.purse import PurseKeeper
 from kabobagool.engine.snapshot import RuntimeSnapshot, position_snapshot, price_text
 from kabobagool.execution.settlement import SettlementTracker
 from kabobagool.feed.counters import FeedCounters
-from kabobagool.feed.market_feed import MarketFeed
 from kabobagool.telemetry.health import HealthReason, HealthReport, judge_health
 from kabobagool.venue.errors import VenueError
 
 log = logging.getLogger(__name__)
 
-DRAIN_S: Final = 20.0
 MARKET_CHECK_S: Final = 30.0
+
+
+class RunningFeed(Protocol):
+    """Keeps the view of the bot's market true while it runs; ends only by cancellation or by a defect."""
+
+    async def run(self) -> None:
+        """Feed until cancelled."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,15 +42,19 @@ class Bot:
     """The parts of one market's bot. `memory`, `settlement` and `audit` are None in a dry run, which owns nothing."""
 
     engine: MarketEngine
-    feed: MarketFeed
+    feed: RunningFeed
     counters: FeedCounters
     clock: Clock
     live: bool
     staleness_threshold_s: float
+    drain_timeout_s: float
     accepting_orders: Callable[[], Awaitable[bool | None]]
     memory: Memory | None
     settlement: SettlementTracker | None
     audit: Audit | None = None
+    keeper: PurseKeeper | None = None
+    """Counts the wallet's money, where no one else does."""
+    market_check_s: float = MARKET_CHECK_S
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     _engine_task: asyncio.Task[None] | None = None
 
@@ -57,7 +70,7 @@ class Bot:
                 tasks = [group.create_task(part, name=name) for name, part in self._parts()]
                 self._engine_task = tasks[0]
                 await stop.wait()
-                level = await self.engine.hedge_before_stop(timeout_s=DRAIN_S)
+                level = await self.engine.hedge_before_stop(timeout_s=self.drain_timeout_s)
                 for task in tasks:
                     task.cancel()
             return level
@@ -86,6 +99,7 @@ class Bot:
             ask_yes=price_text(view.yes.best_ask, valid=view.yes.has_snapshot),
             ask_no=price_text(view.no.best_ask, valid=view.no.has_snapshot),
             pair_cost=price_text(view.yes.best_ask + view.no.best_ask, valid=valid),
+            pair_cost_after_fees=None if (cost := self.pair_cost_micros()) is None else format_micros(cost),
             feed_age_s=self.feed_age_s(),
             connected=valid,
             position=position_snapshot(engine.tracker.position),
@@ -113,6 +127,20 @@ class Bot:
             feed_age_s=self.feed_age_s(), staleness_threshold_s=self.staleness_threshold_s, engine_alive=alive, details=details
         )
 
+    def pair_cost_micros(self) -> Micros | None:
+        """Micro-dollars one share of each would cost now at the best asks, fees included; None while that is not known."""
+        view, fee = self.engine.view, self.market.fee
+        if fee is None or not (view.yes.has_snapshot and view.no.has_snapshot):
+            return None
+        asks = (view.yes.best_ask, view.no.best_ask)
+        return sum(ask * MICROS_PER_PRICE + taker_fee(fee, ask, MICRO) for ask in asks)
+
+    def holds_something(self) -> bool:
+        """Whether shares are held, or may be by orders whose end or settlement is not known."""
+        tracker = self.engine.tracker
+        position = tracker.position
+        return bool(position.yes.shares or position.no.shares or tracker.unsettled() or self.engine.is_busy())
+
     def feed_age_s(self) -> float | None:
         """Seconds since the older leg was last heard of, None while a book has no snapshot."""
         yes, no = self.engine.view.yes, self.engine.view.no
@@ -132,12 +160,14 @@ class Bot:
             parts.append(("settlement", self.settlement.run()))
         if self.audit is not None:
             parts.append(("audit", self.audit.run()))
+        if self.keeper is not None:
+            parts.append(("purse", self.keeper.run()))
         return parts
 
     async def _watch_market(self) -> None:
         """Notice a market that stops accepting orders: the socket does not always say so."""
         while True:
-            await self.clock.sleep(MARKET_CHECK_S)
+            await self.clock.sleep(self.market_check_s)
             try:
                 accepting = await self.accepting_orders()
             except VenueError as e:

@@ -25,6 +25,7 @@ from kabobagool.engine.cooldown import Cooldown
 from kabobagool.engine.observer import EngineObserver
 from kabobagool.engine.order_flow import NotSent, OrderFlow, Sent, outcome_name
 from kabobagool.engine.position_tracker import PositionTracker
+from kabobagool.engine.purse import Purse
 from kabobagool.engine.strategy import KabobagoolStrategy
 from kabobagool.engine.troubles import trouble_of
 from kabobagool.engine.unknown_orders import UnknownOrders
@@ -80,6 +81,7 @@ class MarketEngine:
         cooldown: Cooldown,
         clock: Clock,
         observer: EngineObserver,
+        purse: Purse | None = None,
     ) -> None:
         self.view = view
         self.strategy = strategy
@@ -89,8 +91,7 @@ class MarketEngine:
         self.outcomes: Counter[str] = Counter()
         self.degraded: list[str] = []
         self.stopping = False
-        self.cash: Micros | None = None
-        """Dollars the wallet can spend as far as is known; None while it is not known, and in a dry run."""
+        self.purse = purse or Purse()
         self.on_booked: Callable[[str, Fill], None] = lambda order_hash, fill: None
         """Told of every fill as it is booked: settlement follows it from there."""
         self._naked_since_ms: int | None = None
@@ -206,7 +207,7 @@ class MarketEngine:
         if isinstance(outcome, Filled):
             fill = Fill(plan.outcome, plan.side, outcome.shares, outcome.dollars, outcome.fee)
             self.tracker.book(order.order_hash, fill, now_ms=self._clock.now_ms())
-            self._count_cash(fill)
+            self.purse.follow(fill)
             self.on_booked(order.order_hash, fill)
             self.cooldown.reset()
             self.booked()
@@ -215,26 +216,28 @@ class MarketEngine:
         if trouble.look_up:
             self.unknown.add(order, plan, since_ms=order.signed_ms)
         if trouble.no_money and plan.side is Side.BUY:
-            self.cash = 0  # somebody else spends it too: nothing is counted on before the balance is read again
+            self.purse.ran_dry()
         if trouble.fatal:
             self.degrade(f"order refused: {getattr(outcome, 'text', '')}")
         self.cooldown.fail(self._clock.monotonic(), at_least_s=trouble.stay_away_s)
 
-    def _count_cash(self, fill: Fill) -> None:
-        if self.cash is not None:
-            self.cash += -fill.dollars - fill.fee if fill.side is Side.BUY else fill.dollars - fill.fee
-
-    def _cost(self, *plans: OrderPlan) -> Micros:
-        return dollars_needed(plans, self.market.fee or DEAREST_FEE)
+    def _cost(self, intent: Intent) -> Micros:
+        return dollars_needed(intent.orders, self.market.fee or DEAREST_FEE)
 
     def _can_pay(self, intent: Intent) -> bool:
-        return self.cash is None or self._cost(*intent.orders) <= self.cash
+        return self.purse.has(self._cost(intent), market=self.market.condition_id)
+
+    def _let_go_of_money(self) -> None:
+        """What was held is spent or never left; only an order of unknown end may still take it."""
+        if not self.unknown.open:
+            self.purse.release(market=self.market.condition_id)
 
     def _on_resolved(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
         """An order whose end was unknown was found: counted beside the replies, so that replies still add up to orders."""
         self.outcomes[f"unknown_{outcome_name(outcome)}"] += 1
         self._observer.order_found(plan, outcome)
         self._apply(order, plan, outcome)
+        self._let_go_of_money()
         self._tell_exposure()
 
     def _tell_exposure(self) -> None:
@@ -267,6 +270,13 @@ class MarketEngine:
         if isinstance(intent, Reject):
             self.strategy.gave_up(intent.reason)
             return
+        self.purse.hold(self._cost(intent), market=self.market.condition_id)
+        try:
+            await self._carry_out(intent, ask, view)
+        finally:
+            self._let_go_of_money()
+
+    async def _carry_out(self, intent: Intent, ask: Callable[[PairView], Intent | Reject], view: PairView) -> None:
         refusal = await self._leave_of_the_gate(intent)
         if refusal is None and ask(view) != intent:
             refusal = Reason.VIEW_MOVED
@@ -347,8 +357,11 @@ class MarketEngine:
         if self.degraded:
             return REJECT[Reason.DEGRADED]
         intent = self._resolve_orphan(view, can_pay=True)
-        affordable = isinstance(intent, Reject) or self._can_pay(intent)
-        return intent if affordable else self._resolve_orphan(view, can_pay=False)
+        if isinstance(intent, Reject) or self._can_pay(intent):
+            return intent
+        if self.purse.could_have(self._cost(intent)):  # other markets hold it for a moment: no reason to sell
+            return REJECT[Reason.NOT_ENOUGH_BALANCE]
+        return self._resolve_orphan(view, can_pay=False)
 
     def _resolve_orphan(self, view: PairView, *, can_pay: bool) -> Intent | Reject:
         position, now_ms = self.tracker.position, self._clock.now_ms()

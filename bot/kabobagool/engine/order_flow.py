@@ -17,7 +17,7 @@ from kabobagool.domain.intent import Intent, OrderPlan
 from kabobagool.domain.market import Market
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Unknown
 from kabobagool.execution.client import ExecutionClient, SignedOrder
-from kabobagool.execution.journal import Journal, JournalError, JournalledIntent, JournalledOrder
+from kabobagool.execution.journal import JournalError, JournalledIntent, JournalledOrder, OrderJournal
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class NotSent(msgspec.Struct, frozen=True):
 class OrderFlow:
     """One market's way from an intent to outcomes."""
 
-    def __init__(self, *, execution: ExecutionClient, journal: Journal, clock: Clock, on_outcome: OnOutcome) -> None:
+    def __init__(self, *, execution: ExecutionClient, journal: OrderJournal, clock: Clock, on_outcome: OnOutcome) -> None:
         self._execution = execution
         self._journal = journal
         self._clock = clock

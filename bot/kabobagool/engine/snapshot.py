@@ -25,7 +25,10 @@ class PositionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuntimeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One market at one moment. Times are venue milliseconds, ages seconds; `ask_*` are None while a book is not valid."""
+    """One market at one moment. Times are venue milliseconds, ages seconds; `ask_*` are None while a book is not valid.
+
+    `pair_cost` is the sum of the best asks; `pair_cost_after_fees` adds the fee of one share of each, None while the fee is not known.
+    """
 
     market: str
     condition_id: str
@@ -37,6 +40,7 @@ class RuntimeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     ask_yes: str | None
     ask_no: str | None
     pair_cost: str | None
+    pair_cost_after_fees: str | None
     feed_age_s: float | None
     connected: bool
     position: PositionSnapshot

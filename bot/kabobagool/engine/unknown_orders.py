@@ -13,7 +13,7 @@ from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.outcome import OrderOutcome
 from kabobagool.engine.order_flow import is_resolved
 from kabobagool.execution.client import ExecutionClient, SignedOrder
-from kabobagool.execution.journal import Journal, JournalError
+from kabobagool.execution.journal import JournalError, OrderJournal
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ LONGEST_PAUSE_S = 5.0
 class UnknownOrders:
     """Orders being looked up; `open` maps their hash to when they were sent (venue ms)."""
 
-    def __init__(self, *, execution: ExecutionClient, journal: Journal, clock: Clock) -> None:
+    def __init__(self, *, execution: ExecutionClient, journal: OrderJournal, clock: Clock) -> None:
         self.open: dict[str, int] = {}
         self.resolved: Callable[[SignedOrder, OrderPlan, OrderOutcome], None] = lambda order, plan, outcome: None
         self._execution = execution

@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from kabobagool.clock import Clock
 from kabobagool.domain.outcome import OrderOutcome
@@ -27,6 +27,18 @@ __all__ = ["Journal", "JournalError", "JournalledIntent", "JournalledOrder", "se
 PRUNE_EVERY_MS = 60 * 60 * 1000
 
 Result = TypeVar("Result")
+
+
+class OrderJournal(Protocol):
+    """What an engine asks of its journal: to write before it sends, and to note what became of it."""
+
+    async def record(self, intent: JournalledIntent) -> None:
+        """Write an intent with all its orders before the first of them is sent. JournalError when that was not possible."""
+        ...
+
+    async def mark(self, order_hash: str, outcome: OrderOutcome) -> None:
+        """Write what became of an order."""
+        ...
 
 
 class Journal:
