@@ -5,12 +5,14 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kabobagool.feed.backoff import MAX_ASKED_S, ReconnectBackoff
+from kabobagool.feed.backoff import MAX_ASKED_S, Backoff
 from kabobagool.feed.settings import FeedSettings
 
+SETTINGS = FeedSettings()
 
-def backoff(seed: int = 1) -> ReconnectBackoff:
-    return ReconnectBackoff(settings=FeedSettings(), rng=random.Random(seed))
+
+def backoff(seed: int = 1) -> Backoff:
+    return Backoff(lowest_s=SETTINGS.backoff_min_s, highest_s=SETTINGS.backoff_max_s, rng=random.Random(seed))
 
 
 @settings(deadline=None, max_examples=60)

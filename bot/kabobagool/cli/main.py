@@ -21,11 +21,15 @@ class Entry(NamedTuple):
 
 COMMANDS: Final = {
     "run": Entry("kabobagool.cli.run", "Trade one market named by the environment; without real orders unless DRY_RUN=false."),
+    "hydra": Entry("kabobagool.cli.hydra", "Trade many markets in one process, found by discovery, with one page that shows them all."),
     "discover": Entry("kabobagool.cli.discover", "Show which markets qualify, and count why the rest does not."),
     "demo": Entry("kabobagool.cli.demo", "See it trade against a local paper exchange: no key, no money, no internet."),
     "doctor": Entry("kabobagool.cli.doctor", "Check keys, wallet, money, clock, region and venue, and name each fix."),
     "reconcile": Entry("kabobagool.cli.reconcile", "Rebuild the position of a market from the venue's trades and print it."),
+    "record": Entry("kabobagool.cli.record", "Write the live prices of markets to a tape."),
+    "replay": Entry("kabobagool.cli.replay", "Run the engine over a tape, as fast as the machine can, and report what edges there were."),
     "paper-exchange": Entry("kabobagool.cli.paper", "Run a local exchange that speaks Polymarket's protocols."),
+    "profile": Entry("kabobagool.cli.profile", "Show, load or switch the profile: a named set of settings."),
     "config": Entry("kabobagool.cli.config", "Show, check or explain the configuration."),
 }
 

@@ -47,6 +47,10 @@ class Roster:
         for condition_id in condition_ids:
             self._watched.setdefault(condition_id, Watched(now_ms))
 
+    def retire(self, condition_id: str) -> None:
+        """Take a market off the roster that is known to be over; nothing happens when it is not on it."""
+        self._watched.pop(condition_id, None)
+
     def observe(self, qualifying: Sequence[str], rejected: Mapping[str, Reason], *, now_ms: int, holding: Collection[str] = ()) -> Changes:
         """One round: who qualifies (best first), why others do not, and who holds a position now."""
         passing = set(qualifying) | {market for market, reason in rejected.items() if reason is Reason.OVER_MAX_MARKETS}

@@ -80,6 +80,11 @@ class TradingSession:
         """Whether real orders leave."""
         return self.account is not None
 
+    @property
+    def mode(self) -> str:
+        """`live` or `dry_run`, as snapshots and metrics call it."""
+        return "live" if self.live else "dry_run"
+
     async def close(self) -> None:
         """Let go of everything, last opened first."""
         await self.gate.close()

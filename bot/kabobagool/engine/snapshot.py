@@ -6,8 +6,9 @@ Dollars and shares are written as decimal text, because JSON numbers are floats 
 
 import msgspec
 
+from kabobagool.domain.market import Market
 from kabobagool.domain.money import format_micros, format_price
-from kabobagool.domain.position import Position
+from kabobagool.domain.position import EMPTY, Position
 
 
 class PositionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class PositionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 class RuntimeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One market at one moment. Times are venue milliseconds, ages seconds; `ask_*` are None while a book is not valid.
 
-    `pair_cost` is the sum of the best asks; `pair_cost_after_fees` adds the fee of one share of each, None while the fee is not known.
+    `frames` are those of the connection, which other markets may share. `pair_cost` is the sum of the best asks; `pair_cost_after_fees` adds the fee of one share of each, None while the fee is not known.
     """
 
     market: str
@@ -56,6 +57,38 @@ class RuntimeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     orders: dict[str, int]
     fills: int
     cooldown_s: float
+
+
+def snapshot_before_start(market: Market, *, mode: str, at_ms: int) -> RuntimeSnapshot:
+    """A market whose bot does not exist yet: nothing is known and nothing happened."""
+    return RuntimeSnapshot(
+        market=market.slug,
+        condition_id=market.condition_id,
+        question=market.question,
+        mode=mode,
+        state="starting",
+        reasons=(),
+        at_ms=at_ms,
+        ask_yes=None,
+        ask_no=None,
+        pair_cost=None,
+        pair_cost_after_fees=None,
+        feed_age_s=None,
+        connected=False,
+        position=position_snapshot(EMPTY),
+        unsettled_orders=0,
+        frozen_orders=(),
+        last_fill_ms=None,
+        frames=0,
+        ticks=0,
+        decisions=0,
+        edges_seen=0,
+        edges_acted_on=0,
+        edges_rejected={},
+        orders={},
+        fills=0,
+        cooldown_s=0.0,
+    )
 
 
 def position_snapshot(position: Position) -> PositionSnapshot:

@@ -102,6 +102,10 @@ class Journal:
         """The market's intents created at `since_ms` or later, oldest first."""
         return await self._run(lambda: self._store.intents(market, since_ms))
 
+    async def markets(self) -> list[str]:
+        """Condition ids of every market that is in the journal, the latest traded first."""
+        return await self._run(self._store.markets)
+
     async def prune(self) -> None:
         """Forget intents older than 72 hours all of whose orders are resolved."""
         self._pruned_ms = self._clock.now_ms()

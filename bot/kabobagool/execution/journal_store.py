@@ -133,6 +133,11 @@ class JournalStore:
         """Intents of a market since a moment, oldest first."""
         return self._select(market, since_ms, "")
 
+    def markets(self) -> list[str]:
+        """Markets with an intent, the latest first."""
+        rows = self._db.execute("SELECT market FROM intents GROUP BY market ORDER BY max(created_ms) DESC")
+        return [str(row["market"]) for row in rows]
+
     def delete_resolved_before(self, before_ms: int) -> None:
         """Forget old intents that have no open order."""
         with _Transaction(self._db):

@@ -10,14 +10,15 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar, TypeVarTuple
+from typing import Final, Protocol, TypeVar, TypeVarTuple
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from kabobagool.clock import Clock
+from kabobagool.domain.market import Market
 from kabobagool.feed.apply import BookSnapshotLike
-from kabobagool.feed.backoff import ReconnectBackoff
+from kabobagool.feed.backoff import Backoff
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.freshness import Action, Reconnect, Resnapshot
 from kabobagool.feed.market_desk import MarketDesk
@@ -38,6 +39,34 @@ _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
 
+class FeedTap(Protocol):
+    """Told of everything a connection hears before anything is made of it, so that it can be written down (`replay/recorder.py`).
+
+    Called on the event loop with the venue's milliseconds; must return at once and must not raise.
+    """
+
+    def joined(self, socket: str, market: Market, now_ms: int) -> None:
+        """This connection feeds the market from now on."""
+
+    def left(self, condition_id: str, now_ms: int) -> None:
+        """The market is fed no more."""
+
+    def connected(self, socket: str, now_ms: int) -> None:
+        """The connection stands; nothing was heard on it yet."""
+
+    def lost(self, socket: str, now_ms: int) -> None:
+        """The connection ended: no book it fed is believed any more."""
+
+    def renewed(self, condition_id: str, now_ms: int) -> None:
+        """One market is subscribed anew: for it alone it is as if the connection had been lost."""
+
+    def frame(self, socket: str, frame: bytes, now_ms: int) -> None:
+        """A frame, as it came."""
+
+    def books(self, books: Sequence[BookSnapshotLike], asked_ms: int, now_ms: int) -> None:
+        """What REST, asked at `asked_ms`, answered."""
+
+
 class FeedConnection(ABC):
     """Everything about a connection but what to subscribe to and which desk an event belongs to."""
 
@@ -51,6 +80,7 @@ class FeedConnection(ABC):
         fetch_books: FetchBooks,
         settings: FeedSettings,
         counters: FeedCounters,
+        tap: FeedTap | None = None,
     ) -> None:
         self._name = name
         self._url = url
@@ -59,7 +89,8 @@ class FeedConnection(ABC):
         self._fetch_books = fetch_books
         self._settings = settings
         self._counters = counters
-        self._backoff = ReconnectBackoff(settings=settings, rng=rng)
+        self._tap = tap
+        self._backoff = Backoff(lowest_s=settings.backoff_min_s, highest_s=settings.backoff_max_s, rng=rng)
         self._wake = asyncio.Event()
         self._unreadable = 0
         self._last_frame_ms = clock.now_ms()
@@ -150,11 +181,15 @@ class FeedConnection(ABC):
         self._last_frame_ms = now_ms
         self._unreadable = 0
         self._flowing_since_ms = None
+        if self._tap is not None:
+            self._tap.connected(self._name, now_ms)
         for desk in self._desks():
             desk.begin(now_ms)
 
     def _lose_connection(self) -> None:
         """Every view is worthless before the first of them is shown to anybody."""
+        if self._tap is not None:
+            self._tap.lost(self._name, self._clock.now_ms())
         desks = self._desks()
         for desk in desks:
             desk.reset()
@@ -188,6 +223,8 @@ class FeedConnection(ABC):
         if frame == PONG:
             return None
         self._counters.frames += 1
+        if self._tap is not None:
+            self._tap.frame(self._name, frame, now_ms)
         try:
             events = decode_frame(frame)
         except MessageError as e:
@@ -240,7 +277,10 @@ class FeedConnection(ABC):
             self._counters.resnapshots[reason] += 1
         asked_ms = self._clock.now_ms()
         books = await self._fetch([token for token, _ in wanted])
-        self._on_books(books, wanted, asked_ms, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        if self._tap is not None:
+            self._tap.books(books, asked_ms, now_ms)
+        self._on_books(books, wanted, asked_ms, now_ms)
 
     async def _fetch(self, tokens: Sequence[str]) -> Sequence[BookSnapshotLike]:
         try:

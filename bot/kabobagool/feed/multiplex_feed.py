@@ -13,7 +13,7 @@ from collections.abc import Callable
 from kabobagool.clock import Clock
 from kabobagool.domain.book import PairView
 from kabobagool.domain.market import Market
-from kabobagool.feed.connection import FetchBooks
+from kabobagool.feed.connection import FeedTap, FetchBooks
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.market_desk import MarketDesk, OnView
 from kabobagool.feed.settings import FeedSettings
@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 class MultiplexedMarketFeed:
     """The views of many markets, and as few connections as keep them: one for each `max_ids_a_socket` ids.
 
-    `fetch_books` is asked for the books of several markets at once. Everything but `run` returns at once; all of it belongs to one
-    event loop. `on_view` and `on_defect` may add and remove markets themselves.
+    `fetch_books` is asked for the books of several markets at once; `tap` is told of everything that is heard. Everything but `run`
+    returns at once; all of it belongs to one event loop. `on_view` and `on_defect` may add and remove markets themselves.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class MultiplexedMarketFeed:
         on_defect: OnDefect,
         settings: FeedSettings,
         counters: FeedCounters,
+        tap: FeedTap | None = None,
     ) -> None:
         self._url = url
         self._clock = clock
@@ -50,6 +51,7 @@ class MultiplexedMarketFeed:
         self._on_defect = on_defect
         self._settings = settings
         self._counters = counters
+        self._tap = tap
         self._homes: dict[str, tuple[SharedSocket, MarketDesk]] = {}
         self._token_owners: dict[str, str] = {}
         self._sockets: list[SharedSocket] = []
@@ -122,6 +124,7 @@ class MultiplexedMarketFeed:
             on_defect=self._drop,
             settings=self._settings,
             counters=self._counters,
+            tap=self._tap,
         )
         self._sockets.append(socket)
         if self._failure is not None:

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from kabobagool.clock import Clock
 from kabobagool.feed.apply import BookSnapshotLike
-from kabobagool.feed.connection import Ending, FeedConnection, FetchBooks, Wanted
+from kabobagool.feed.connection import Ending, FeedConnection, FeedTap, FetchBooks, Wanted
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.fan_out import FanOut
 from kabobagool.feed.freshness import Action, Reconnect, Resnapshot
@@ -40,8 +40,11 @@ class SharedSocket(FeedConnection):
         on_defect: OnDefect,
         settings: FeedSettings,
         counters: FeedCounters,
+        tap: FeedTap | None = None,
     ) -> None:
-        super().__init__(name=name, url=url, clock=clock, rng=rng, fetch_books=fetch_books, settings=settings, counters=counters)
+        super().__init__(
+            name=name, url=url, clock=clock, rng=rng, fetch_books=fetch_books, settings=settings, counters=counters, tap=tap
+        )
         self.start_delay_s = 0.0
         self._report_defect = on_defect
         self._fan_out = FanOut(counters)
@@ -61,13 +64,18 @@ class SharedSocket(FeedConnection):
 
     def add(self, desk: MarketDesk) -> None:
         """Feed this market from now on; its first books are awaited from this moment."""
-        desk.begin(self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        if self._tap is not None:
+            self._tap.joined(self._name, desk.view.market, now_ms)
+        desk.begin(now_ms)
         self._fan_out.add(desk)
         self._pending.join(desk.tokens)
         self._news.set()
 
     def discard(self, desk: MarketDesk) -> None:
         """Feed this market no more: its prices read 1.0 and it is never shown again."""
+        if self._tap is not None:
+            self._tap.left(desk.condition_id, self._clock.now_ms())
         self._fan_out.discard(desk)
         self._pending.leave(desk.tokens)
         self._news.set()
@@ -146,6 +154,8 @@ class SharedSocket(FeedConnection):
     def _resubscribe(self, desk: MarketDesk, now_ms: int) -> None:
         """For this market it is as if the connection had been lost and found again."""
         self._counters.resubscribed += 1
+        if self._tap is not None:
+            self._tap.renewed(desk.condition_id, now_ms)
         desk.reset()
         desk.begin(now_ms)
         self._pending.renew(desk.tokens)

@@ -56,6 +56,7 @@ class GammaMarket:
     """A market as the catalogue describes it, up to five minutes old. Dollar figures are millionths, only good for ranking.
 
     `fee` is the catalogue's opinion (None when it cannot be understood); tick and minimum size are None when it does not say.
+    `outcome_prices` are mid prices of a share, and what it paid once the market is resolved; None when they cannot be understood.
     """
 
     condition_id: str
@@ -81,6 +82,7 @@ class GammaMarket:
     volume_24h: Micros
     volume: Micros
     liquidity: Micros
+    outcome_prices: tuple[Micros, Micros] | None
 
 
 async def find_market(
@@ -201,7 +203,16 @@ def read_market(item: Json) -> GammaMarket:
         volume_24h=_roughly(item, "volume24hr"),
         volume=_roughly(item, "volumeNum") or _roughly(item, "volume"),
         liquidity=_roughly(item, "liquidityNum") or _roughly(item, "liquidity"),
+        outcome_prices=_outcome_prices(item, slug),
     )
+
+
+def _outcome_prices(item: Json, slug: str) -> tuple[Micros, Micros] | None:
+    try:
+        yes, no = _pair(item, "outcomePrices", slug)
+        return field_micros(yes, "catalogue", "outcomePrices"), field_micros(no, "catalogue", "outcomePrices")
+    except (ResponseError, UnsupportedMarket):
+        return None
 
 
 async def _by_slug(reader: Reader, host: str, slug: str) -> GammaMarket:
@@ -253,9 +264,9 @@ def _pair(item: Json, field: str, slug: str, *, default: tuple[str, str] | None 
             raise ResponseError(f"{slug}: field {field}: {value[:80]!r} is not a JSON array") from None
     if value is None and default is not None:
         return default
-    reason = "outcomes" if field == "outcomes" else "tokens"
+    reason = "tokens" if field == "clobTokenIds" else "outcomes"
     match value:
-        case [str() as first, str() as second] if first and second and (first != second or reason == "outcomes"):
+        case [str() as first, str() as second] if first and second and (first != second or field != "clobTokenIds"):
             return first, second
     raise UnsupportedMarket(reason, f"{slug}: {field} is not two texts: this bot trades markets of two outcomes")
 
