@@ -20,7 +20,7 @@ from paper_exchange.recorded import ATTRIBUTION, RecordedBooks
 from paper_exchange.server.application import build_application
 from paper_exchange.server.clock import VenueClock
 from paper_exchange.server.driver import Driver
-from paper_exchange.server.selection import FirstMarkets
+from paper_exchange.server.selection import FirstMarkets, SideBySide
 from paper_exchange.server.venue import Venue, VenueSettings
 from paper_exchange.synthetic import SyntheticBooks
 from paper_exchange.types import MICRO, BookSource
@@ -39,7 +39,8 @@ class ServeOptions:
     """What a user may choose. Port 0 picks a free one; money in millionths of a dollar, times in milliseconds of venue time.
 
     `inject` lays that many true dislocations over each recorded market (synthetic books: that many each hour); `markets` keeps the first
-    few, 0 means all recorded ones and one synthetic one; `from_offset_ms` starts recorded markets at that moment of their quarter hour.
+    few, 0 means all recorded ones and one synthetic one; `synthetic` puts that many made-up markets beside the recorded ones, `duration_ms`
+    long and dislocated as often; `from_offset_ms` starts recorded markets at that moment of their quarter hour.
     """
 
     port: int = 8080
@@ -54,6 +55,7 @@ class ServeOptions:
     from_offset_ms: int | None = None
     order_latency_ms: int = 0
     markets: int = 0
+    synthetic: int = 0
     duration_ms: int = _HOUR_MS
 
 
@@ -72,11 +74,13 @@ def checked(options: ServeOptions) -> ServeOptions:
         raise OptionError(f"port={options.port}: give a port from 0 (any free one) to {_HIGHEST_PORT}")
     if not 0 < options.speed < float("inf"):
         raise OptionError(f"speed={options.speed}: venue time has to move forward, give a number above 0 (1 is real time)")
-    for name in ("balance_micros", "inject", "order_latency_ms", "markets"):
+    for name in ("balance_micros", "inject", "order_latency_ms", "markets", "synthetic"):
         if getattr(options, name) < 0:
             raise OptionError(f"{name}={getattr(options, name)}: give 0 or more")
     if options.duration_ms <= 0:
         raise OptionError(f"duration_ms={options.duration_ms}: give a positive number of milliseconds")
+    if options.synthetic and options.books == "synthetic":
+        raise OptionError(f"synthetic={options.synthetic}: all books are synthetic already, say how many with markets")
     if options.slug is not None and options.books == "synthetic":
         raise OptionError(f"slug={options.slug}: synthetic markets are made from the seed, leave the slug out or use recorded books")
     return options
@@ -97,27 +101,33 @@ def read_scenario(path: Path | None, *, seed: int) -> FaultPlan:
 def open_books(options: ServeOptions, *, start_ms: int) -> BookSource:
     """The books the options ask for. Raises OptionError for an unknown slug."""
     if options.books == "synthetic":
-        return SyntheticBooks(
-            seed=options.seed,
-            start_ms=start_ms,
-            markets=options.markets or 1,
-            duration_ms=options.duration_ms,
-            dislocations_per_hour=options.inject,
-        )
+        return _synthetic(options, start_ms=start_ms, markets=options.markets or 1, per_hour=options.inject)
     try:
         recorded: BookSource = RecordedBooks(start_ms=start_ms, only=options.slug, from_offset_ms=options.from_offset_ms)
     except ValueError as error:
         raise OptionError(str(error)) from None
     if options.markets:
         recorded = FirstMarkets(recorded, count=options.markets)
-    return DislocatedBooks(recorded, seed=options.seed, count=options.inject) if options.inject else recorded
+    if options.inject:
+        recorded = DislocatedBooks(recorded, seed=options.seed, count=options.inject)
+    if not options.synthetic:
+        return recorded
+    per_hour = -(-options.inject * _HOUR_MS // options.duration_ms)
+    return SideBySide(recorded, _synthetic(options, start_ms=start_ms, markets=options.synthetic, per_hour=per_hour))
+
+
+def _synthetic(options: ServeOptions, *, start_ms: int, markets: int, per_hour: int) -> BookSource:
+    return SyntheticBooks(
+        seed=options.seed, start_ms=start_ms, markets=markets, duration_ms=options.duration_ms, dislocations_per_hour=per_hour
+    )
 
 
 def books_label(options: ServeOptions) -> str:
     """Which books are real and which are made up, as every answer and report says it."""
+    label: str = options.books
     if options.books == "recorded" and options.inject:
-        return f"recorded + {options.inject} synthetic dislocations a market"
-    return options.books
+        label += f" + {options.inject} synthetic dislocations a market"
+    return label + (f" + {options.synthetic} synthetic markets" if options.synthetic else "")
 
 
 def open_exchange(options: ServeOptions, *, start_ms: int) -> Exchange:

@@ -1,91 +1,116 @@
-"""`kabobagool demo`: watch one market being traded, without keys, money or internet.
+"""`kabobagool demo`: the whole fleet, against a local paper exchange on real recorded order books, in about a minute.
 
-It starts the paper exchange on recorded books and, beside it, the very bot that would trade live (`kabobagool run`), with a key made on
-the spot. Both are processes of their own and meet only over HTTP and WebSocket. At the end the bot's position is held against the
-exchange's ledger.
+No key, no money, no internet. Two processes are started: the paper exchange, and `kabobagool hydra` as it would run on a server, with a
+throw-away key. At the end the bots' word is held against the exchange's ledger, market by market, and written to `build/demo/report.json`.
 """
 
 import asyncio
 import json
+import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
-from kabobagool.cli.demo_parts import DemoError, Exchange, TradingBot, start_bot, start_exchange
-from kabobagool.cli.demo_report import make_report, summary_lines
+from kabobagool.cli.demo_parts import DemoError, Exchange, Play, RunningFleet, start_exchange, start_fleet
+from kabobagool.cli.demo_report import Witness, make_report, summary_lines
 from kabobagool.cli.demo_screen import Screen
 
-TRADING_WINDOW_S = 900
-"""The recorded markets trade for a quarter of an hour."""
-RESOLUTION_PATIENCE_S = 12.0
+PAYOUT_PATIENCE_S = 25.0
 SETTLING_PATIENCE_S = 8.0
-LOOK_EVERY_S = 0.2
+LOOK_EVERY_S = 0.25
 
 
 @click.command()
-@click.option("--slug", default="btc-updown-15m-1790593200", show_default=True, help="Recorded market to trade.")
-@click.option("--minutes", type=click.IntRange(1, 15), default=10, show_default=True, help="The last so many minutes of its quarter hour.")
-@click.option("--speed", type=click.FloatRange(1, 60), default=15.0, show_default=True, help="How many times faster than it happened.")
-@click.option("--inject", type=click.IntRange(0, 50), default=6, show_default=True, help="True dislocations put into the recorded books.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the dislocations.")
+@click.option("--minutes", type=click.IntRange(2, 15), default=8, show_default=True, help="The last so many minutes of each quarter hour.")
+@click.option("--speed", type=click.FloatRange(1, 60), default=10.0, show_default=True, help="How many times faster than it happened.")
+@click.option("--inject", type=click.IntRange(0, 50), default=2, show_default=True, help="True dislocations put into each market's books.")
+@click.option("--synthetic", type=click.IntRange(0, 20), default=4, show_default=True, help="Made-up markets beside the recorded ones.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of what is made up.")
+@click.option("--serve", is_flag=True, help="Keep the page up after the report, until Ctrl-C.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/demo/report.json"), show_default=True, help="The report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report instead of the summary.")
-def command(*, slug: str, minutes: int, speed: float, inject: int, seed: int, out: Path, as_json: bool) -> None:
-    """See it trade against a local paper exchange, on order books that were really there: no key, no money, no internet.
+def command(*, minutes: int, speed: float, inject: int, synthetic: int, seed: int, serve: bool, out: Path, as_json: bool) -> None:
+    """See a fleet trade against a local paper exchange, on order books that were really there: no key, no money, no internet.
 
     Recorded edges are rare, so a few dislocations are injected; the report says which is which. With --inject 0 nothing is made up, and
-    you will most likely see it not trade at all: that is the honest picture.
+    you will most likely see it not trade at all: that is the honest picture. To look around at leisure: --speed 1 --minutes 15 --serve.
     """
     screen = Screen(quiet=as_json)
+    play = Play(minutes=minutes, speed=speed, inject=inject, synthetic=synthetic, seed=seed)
+
+    def tell(report: dict[str, Any]) -> None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(report, indent=2) + "\n")
+        if as_json:
+            click.echo(json.dumps(report, indent=2))
+        screen.say("", *summary_lines(report), "", f"report: {out}")
+
     try:
-        report = asyncio.run(_show(screen, slug=slug, minutes=minutes, speed=speed, inject=inject, seed=seed))
+        report = asyncio.run(_show(screen, play, serve=serve, tell=tell))
     except DemoError as e:
         raise click.ClickException(str(e)) from None
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=2) + "\n")
-    if as_json:
-        click.echo(json.dumps(report, indent=2))
-    else:
-        screen.say("", *summary_lines(report), "", f"report: {out}")
     sys.exit(0 if report["ledger_equals_venue"] else 1)
 
 
-async def _show(screen: Screen, *, slug: str, minutes: int, speed: float, inject: int, seed: int) -> dict[str, object]:
+async def _show(screen: Screen, play: Play, *, serve: bool, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    stop = _on_signals()
     with tempfile.TemporaryDirectory(prefix="kabobagool-demo-") as folder:
-        offset_s = TRADING_WINDOW_S - minutes * 60
-        screen.say("starting the paper exchange on recorded books ...")
-        async with start_exchange(slug=slug, speed=speed, inject=inject, seed=seed, offset_s=offset_s) as exchange:
-            screen.say(f"starting the bot on {slug}, {speed:g} times faster than it happened ...")
-            async with start_bot(exchange, slug=slug, speed=speed, folder=Path(folder)) as bot:
-                before = await _watch(screen, exchange, bot, seconds=minutes * 60 / speed)
-                after = await _payout(exchange, bot)
-                return make_report(exchange, bot, before, after)
+        screen.say("starting the paper exchange on all recorded books ...")
+        async with start_exchange(play) as exchange, start_fleet(exchange, play, folder=Path(folder)) as fleet:
+            screen.say(f"page: {fleet.url}   token to halt and resume: {fleet.token}")
+            before = await _watch(screen, exchange, fleet, play, stop)
+            report = make_report(exchange, fleet, play, before, await _after_payout(exchange, fleet, stop))
+            tell(report)
+            if serve and not stop.is_set():
+                screen.say(f"the page stays up at {fleet.url} until Ctrl-C")
+                await stop.wait()
+            return report
 
 
-async def _watch(screen: Screen, exchange: Exchange, bot: TradingBot, *, seconds: float) -> dict[str, dict[str, object]]:
-    """Follow the bot to the end of trading. What bot and exchange say once everything is settled, before the market pays out."""
+def _on_signals() -> asyncio.Event:
+    """Set by Ctrl-C or SIGTERM: what was started is stopped in order, and what was seen is reported."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return stop
+
+
+async def _watch(screen: Screen, exchange: Exchange, fleet: RunningFleet, play: Play, stop: asyncio.Event) -> Witness:
+    """Follow the fleet to the end of trading. What fleet and exchange say once everything is settled, before the markets pay out."""
     loop = asyncio.get_running_loop()
-    with screen.progress(seconds) as show:
-        while (elapsed := loop.time() - exchange.started) < seconds:
-            show(elapsed, await bot.status())
-            await asyncio.sleep(LOOK_EVERY_S)
+    with screen.progress(play.seconds) as show:
+        while (elapsed := loop.time() - exchange.started) < play.seconds and not stop.is_set():
+            show(elapsed, await fleet.status())
+            await _pause(stop, LOOK_EVERY_S)
         deadline = loop.time() + SETTLING_PATIENCE_S
-        while (status := await bot.status())["unsettled_orders"] or status["frozen_orders"]:
-            if loop.time() > deadline:
-                break
-            await asyncio.sleep(LOOK_EVERY_S / 4)
-        show(seconds, status)
-    return {"status": status, "ledger": await exchange.ledger(bot.address), "counters": await exchange.counters()}
+        while _unsettled(status := await fleet.status()) and loop.time() < deadline:
+            await _pause(stop, LOOK_EVERY_S / 4)
+        show(play.seconds, status)
+    return Witness(status=status, ledger=await exchange.ledger(fleet.address), counters=await exchange.counters())
 
 
-async def _payout(exchange: Exchange, bot: TradingBot) -> dict[str, object]:
-    """The wallet after the market resolved, or as it is when it takes too long."""
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+
+
+def _unsettled(status: dict[str, Any]) -> bool:
+    return any(row["bot"]["unsettled_orders"] or row["bot"]["frozen_orders"] for row in status["markets"])
+
+
+async def _after_payout(exchange: Exchange, fleet: RunningFleet, stop: asyncio.Event) -> Witness:
+    """What both say after the markets resolved, or as it is when that takes too long."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + RESOLUTION_PATIENCE_S
+    deadline = loop.time() + PAYOUT_PATIENCE_S
     while True:
-        ledger = await exchange.ledger(bot.address)
-        if not any(dict(ledger["shares"]).values()) or loop.time() > deadline:
-            return ledger
-        await asyncio.sleep(LOOK_EVERY_S)
+        status, ledger = await fleet.status(), await exchange.ledger(fleet.address)
+        paid = not any(ledger["shares"].values()) and not any(ledger["pending_shares"].values())
+        if (paid and not status["markets"]) or loop.time() > deadline or stop.is_set():
+            return Witness(status=status, ledger=ledger, counters=await exchange.counters())
+        await _pause(stop, LOOK_EVERY_S)

@@ -1,4 +1,4 @@
-"""The two processes of the demo: the paper exchange and the bot, started, asked and stopped.
+"""The two processes of the demo: the paper exchange and the fleet, started, asked and stopped.
 
 Nothing of the exchange is imported: the demo talks to it the way any trader would, and to its `/admin` pages for the ledger.
 """
@@ -10,6 +10,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from pydantic import SecretStr
 
 from kabobagool.settings_checks import key_address
 
-BALANCE_DOLLARS = 1000
+TRADING_WINDOW_MS = 900_000
+"""The recorded markets trade for a quarter of an hour."""
+BALANCE_DOLLARS = 10_000
 ORDER_LATENCY_MS = 100
-START_PATIENCE_S = 30.0
+START_PATIENCE_S = 60.0
 STOP_PATIENCE_S = 10.0
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
 
@@ -48,10 +51,9 @@ class Asked:
 class Exchange(Asked):
     """The running paper exchange; `started` is the loop's time at which its books began to move."""
 
-    def __init__(self, session: aiohttp.ClientSession, urls: Mapping[str, Any], *, inject: int, started: float) -> None:
+    def __init__(self, session: aiohttp.ClientSession, urls: Mapping[str, Any], *, started: float) -> None:
         super().__init__(session)
         self.urls = urls
-        self.inject = inject
         self.started = started
 
     async def ledger(self, address: str) -> dict[str, Any]:
@@ -63,65 +65,88 @@ class Exchange(Asked):
         return await self.get(f"{self.urls['admin']}/counters")
 
 
-class TradingBot(Asked):
-    """The running bot and the address of its throw-away key."""
+class RunningFleet(Asked):
+    """The running fleet, the address of its throw-away key, and where its page is."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, port: int, address: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, *, url: str, token: str, address: str) -> None:
         super().__init__(session)
         self.address = address
-        self._url = f"http://127.0.0.1:{port}/status"
+        self.url = url
+        self.token = token
 
     async def status(self) -> dict[str, Any]:
-        """Its RuntimeSnapshot."""
-        return await self.get(self._url)
+        """Its FleetSnapshot."""
+        return await self.get(f"{self.url}status")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """What is played: the last `minutes` of every recorded quarter hour and `synthetic` markets as long, `speed` times as fast."""
+
+    minutes: int
+    speed: float
+    inject: int
+    synthetic: int
+    seed: int
+
+    @property
+    def seconds(self) -> float:
+        """How long trading takes on the wall clock."""
+        return self.minutes * 60 / self.speed
 
 
 @asynccontextmanager
-async def start_exchange(*, slug: str, speed: float, inject: int, seed: int, offset_s: int) -> AsyncIterator[Exchange]:
-    """The paper exchange on one recorded market, from `offset_s` into its quarter hour."""
-    arguments = [
-        "--port",
-        "0",
-        "--books",
-        "recorded",
-        "--slug",
-        slug,
-        "--speed",
-        f"{speed:g}",
-        "--seed",
-        str(seed),
-        "--inject",
-        str(inject),
-    ]
-    arguments += ["--from-offset-ms", str(offset_s * 1000), "--balance", str(BALANCE_DOLLARS), "--order-latency-ms", str(ORDER_LATENCY_MS)]
+async def start_exchange(play: Play) -> AsyncIterator[Exchange]:
+    """The paper exchange on all recorded markets side by side and some made-up ones."""
+    offset_ms = TRADING_WINDOW_MS - play.minutes * 60_000
+    options = {
+        "--port": "0",
+        "--books": "recorded",
+        "--from-offset-ms": str(offset_ms),
+        "--duration-ms": str(play.minutes * 60_000),
+        "--synthetic": str(play.synthetic),
+        "--inject": str(play.inject),
+        "--speed": f"{play.speed:g}",
+        "--seed": str(play.seed),
+        "--balance": str(BALANCE_DOLLARS),
+        "--order-latency-ms": str(ORDER_LATENCY_MS),
+    }
+    arguments = [part for option in options.items() for part in option]
     async with (
         _process("paper exchange", ["-m", "paper_exchange", *arguments], _environment({})) as urls,
         aiohttp.ClientSession() as session,
     ):
-        yield Exchange(session, urls, inject=inject, started=asyncio.get_running_loop().time())
+        yield Exchange(session, urls, started=asyncio.get_running_loop().time())
 
 
 @asynccontextmanager
-async def start_bot(exchange: Exchange, *, slug: str, speed: float, folder: Path) -> AsyncIterator[TradingBot]:
-    """The bot, live on the paper exchange with a key made on the spot."""
+async def start_fleet(exchange: Exchange, play: Play, *, folder: Path) -> AsyncIterator[RunningFleet]:
+    """Hydra, live on the paper exchange with a key made on the spot."""
     key = "0x" + secrets.token_hex(32)
     environment = _environment(
         {
             "DRY_RUN": "false",
             "PRIVATE_KEY": key,
-            "MARKET_SLUG": slug,
             "HOST": exchange.urls["clob"],
             "GAMMA_HOST": exchange.urls["gamma"],
             "MARKET_SOCKET_URL": exchange.urls["market_socket"],
-            "CLOCK_RATE": f"{speed:g}",
-            "HEALTH_CHECK_PORT": "0",
+            "CLOCK_RATE": f"{play.speed:g}",
+            "MARKET_PATTERNS": "*",
+            "MAX_MARKETS": "100",
+            "MIN_VOLUME": "0",
+            "MIN_DURATION_HOURS": "0",
+            "ENABLE_BOOK_SCREEN": "false",
+            "DISCOVERY_INTERVAL_S": "60",
+            "GLOBAL_ORDER_MIN_INTERVAL_S": "0.1",
             "JOURNAL_PATH": str(folder / "journal.sqlite"),
+            "TARGETS_PATH": str(folder / "targets.json"),
             "LOG_LEVEL": "ERROR",
             "LOG_FORMAT": "text",
         }
     )
-    async with _process("bot", ["-m", "kabobagool.cli.main", "run", "--json"], environment) as facts, aiohttp.ClientSession() as session:
-        yield TradingBot(session, port=int(facts["port"]), address=key_address(SecretStr(key)))
+    command = ["-m", "kabobagool.cli.main", "hydra", "--json"]
+    async with _process("fleet", command, environment, folder=folder) as facts, aiohttp.ClientSession() as session:
+        yield RunningFleet(session, url=facts["url"], token=facts["token"], address=key_address(SecretStr(key)))
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -130,11 +155,13 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _process(name: str, arguments: list[str], environment: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-    """Run Python on `arguments`; yields the JSON of its first line, and ends it with SIGTERM."""
+async def _process(
+    name: str, arguments: list[str], environment: dict[str, str], *, folder: Path | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """Run Python on `arguments` in `folder`; yields the JSON of its first line, and ends it with SIGTERM."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, env=environment, stdout=pipe, stdin=asyncio.subprocess.DEVNULL
+        sys.executable, *arguments, env=environment, cwd=folder, stdout=pipe, stdin=asyncio.subprocess.DEVNULL
     )
     assert process.stdout is not None  # noqa: S101 - it was asked for
     try:

@@ -1,5 +1,6 @@
 """What the demo shows while it runs: a bar and a live line on a terminal, a plain line now and then anywhere else."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -51,11 +52,12 @@ class Screen:
 
 
 def live_line(status: dict[str, Any]) -> str:
-    """Best asks, pair cost, position and orders in one line."""
-    position = status["position"]
-    orders = " ".join(f"{name} {count}" for name, count in status["orders"].items()) or "none"
+    """The fleet in one line."""
+    totals = status["totals"]
+    orders = " ".join(f"{name} {count}" for name, count in totals["orders"].items()) or "none"
+    busy = Counter(row["bot"]["state"] for row in status["markets"])
+    states = " ".join(f"{count} {state}" for state, count in busy.most_common(3))
     return (
-        f"YES {status['ask_yes'] or '-':<6} NO {status['ask_no'] or '-':<6} pair {status['pair_cost'] or '-':<6} "
-        f"position {position['shares_yes']}/{position['shares_no']} locked {position['locked_profit']} "
-        f"edges {status['edges_acted_on']}/{status['edges_seen']} orders: {orders} [{status['state']}]"
+        f"{totals['markets']} markets ({states}) pairs {totals['pairs']} locked {totals['locked_profit']} "
+        f"edges {totals['edges_acted_on']}/{totals['edges_seen']} orders: {orders}"
     )

@@ -1,8 +1,8 @@
 """`kabobagool hydra`: many markets in one process, found by discovery, until told to stop.
 
-A profile, local overrides, the environment and the options say which markets and how. A SIGTERM or Ctrl-C opens nothing new, lets every market
-finish its hedges and ends with status 0, or 1 when a leg had to be left naked; a second one ends at once. With `--json` the first line on
-standard output tells machines where the page is.
+A profile, local overrides, the environment and the options say which markets and how. A SIGTERM or Ctrl-C opens nothing new, lets every
+market finish its hedges and ends with status 0, or 1 when a leg had to be left naked; a second one ends at once. With `--json` the first
+line on standard output tells machines where the page is.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ from paper_exchange.server.broadcast import print_book
 from paper_exchange.server.errors import bad_request
 from paper_exchange.server.requests import driver_of, json_body, reply, venue_of
 from paper_exchange.server.venue import Venue
-from paper_exchange.types import OrderRecord, PaperMarket
+from paper_exchange.types import OrderRecord, PaperMarket, Side
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 _MAX_AMOUNT = 10**18
@@ -32,15 +32,17 @@ def clock_view(venue: Venue) -> View:
 
 
 def market_position(venue: Venue, wallet: str, market: PaperMarket) -> View:
-    """What a wallet did and holds in one market."""
+    """What a wallet did and holds in one market; `net_dollars` left the wallet for shares, less what came back, without fees."""
     trades = venue.exchange.trades(wallet, market.condition_id)
+    kept = [trade for trade in trades if trade.status != "FAILED"]
     account = venue.exchange.account(wallet)
     return {
         "condition_id": market.condition_id,
         "shares": [account.held(token) for token in market.tokens],
         "settled_shares": [account.shares.get(token, 0) for token in market.tokens],
-        "dollars": sum(trade.dollars for trade in trades if trade.status != "FAILED"),
-        "fees": sum(trade.fee for trade in trades if trade.status != "FAILED"),
+        "dollars": sum(trade.dollars for trade in kept),
+        "net_dollars": sum(trade.dollars if trade.side is Side.BUY else -trade.dollars for trade in kept),
+        "fees": sum(trade.fee for trade in kept),
         "trades": len(trades),
         "failed_trades": sum(trade.status == "FAILED" for trade in trades),
     }

@@ -56,6 +56,9 @@ def build_parser() -> argparse.ArgumentParser:
     books.add_argument("--slug", help="only this recorded market")
     books.add_argument("--markets", type=int, default=_DEFAULTS.markets, metavar="N", help="only the first N markets (synthetic: make N)")
     books.add_argument(
+        "--synthetic", type=int, default=_DEFAULTS.synthetic, metavar="N", help="made-up markets beside the recorded ones (default none)"
+    )
+    books.add_argument(
         "--inject",
         type=int,
         default=_DEFAULTS.inject,

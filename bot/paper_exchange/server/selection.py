@@ -1,6 +1,6 @@
-"""The first few markets of another source, for demos that should not open all of them.
+"""Sources made of other sources: the first few markets of one, or the markets of several side by side.
 
-`app.py` wraps recorded books with it when the user limits the number of markets.
+`app.py` puts the books together with them as the user asks.
 """
 
 from collections.abc import Sequence
@@ -22,3 +22,21 @@ class FirstMarkets:
     def snapshots(self, condition_id: str) -> Sequence[Snapshot]:
         """The market's snapshots, unchanged."""
         return self._source.snapshots(condition_id)
+
+
+class SideBySide:
+    """The markets of several sources, those of the first source first. ValueError when two of them have the same market."""
+
+    def __init__(self, *sources: BookSource) -> None:
+        self._markets = tuple(market for source in sources for market in source.markets())
+        self._source_of = {market.condition_id: source for source in sources for market in source.markets()}
+        if len(self._source_of) < len(self._markets):
+            raise ValueError("two sources have the same market: give synthetic ones another seed")
+
+    def markets(self) -> Sequence[PaperMarket]:
+        """All markets."""
+        return self._markets
+
+    def snapshots(self, condition_id: str) -> Sequence[Snapshot]:
+        """The market's snapshots, from its own source."""
+        return self._source_of[condition_id].snapshots(condition_id)
