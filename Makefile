@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-demo: $(STAMP) ## one market traded on recorded books by a paper bot, in under a minute
+demo: $(STAMP) ## a fleet of markets traded on recorded books, with its page, in about a minute
 	@$(BIN)/kabobagool demo
 
 test: $(STAMP) ## all tests

@@ -14,8 +14,9 @@ from kabobagool.settings_fields import GROUPS
 INTRODUCTION = """# Configuration
 
 Everything is set by environment variables; the command line offers the same as options, which win (`MAX_PAIR_COST` is
-`--max-pair-cost`). Names are understood in any case, an empty variable counts as not set, and a `.env` file is not read. All problems
-are reported at once, before anything starts. `kabobagool config check` tells whether the environment at hand is usable,
+`--max-pair-cost`). Names are understood in any case and an empty variable counts as not set. A fleet reads a profile or `.env` under the
+environment ([PROFILES.md](PROFILES.md)); `kabobagool run` does not. All problems are reported at once, before anything starts.
+`kabobagool config check` tells whether the environment at hand is usable,
 `kabobagool config show` what is in force and where it comes from.
 
 This page is printed by `kabobagool config reference`.

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from kabobagool.cli.options import json_option, settings_options
+from kabobagool.cli.options import json_option, profile_option, settings_options
 from kabobagool.clock import SystemClock
 from kabobagool.discovery.crawl import Progress as CrawlProgress
 from kabobagool.discovery.criteria import Criteria, criteria_of
@@ -42,6 +42,7 @@ Told = Callable[[CrawlProgress], None]
 @click.option("--whole", is_flag=True, help="Crawl the catalogue to its end; minutes, and hundreds of requests.")
 @json_option
 @settings_options(*OPTIONS)
+@profile_option
 def command(*, environment: dict[str, str], as_json: bool, show_all: bool, whole: bool) -> None:
     """Show which markets qualify, and count why the rest does not.
 

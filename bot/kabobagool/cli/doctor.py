@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import click
 
-from kabobagool.cli.options import json_option, settings_options
+from kabobagool.cli.options import json_option, profile_option, settings_options
 from kabobagool.clock import SystemClock
 from kabobagool.doctor.examine import examine
 from kabobagool.doctor.finding import Finding, Level
@@ -24,6 +24,7 @@ COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "red"}
 @click.command()
 @json_option
 @settings_options()
+@profile_option
 def command(*, environment: dict[str, str], as_json: bool) -> None:
     """Check settings, venue, clock, region, market, key, money and journal, and name each fix. Sends no order, prints no secret.
 

@@ -8,12 +8,15 @@ machine.
 import functools
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from click.core import ParameterSource
 from pydantic.fields import FieldInfo
 
+from kabobagool.hydra.profile_files import folders_of
+from kabobagool.hydra.supervisor_config import laid_under
 from kabobagool.settings import FIELDS, SECRETS, SettingsError, default_text, field_extra, settings_warnings
 from kabobagool.settings_reference import range_text
 
@@ -57,6 +60,17 @@ def _with_environment(function: Callable[..., Any], names: list[str]) -> Callabl
             return function(*args, environment=merged_environment(given), **kwargs)
         except SettingsError as e:
             raise ConfigurationProblem(str(e)) from None
+
+    return command
+
+
+def profile_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--profile` to a command below `settings_options`: its `environment` has the profile's files, or the loaded `.env`, under it."""
+
+    @click.option("--profile", metavar="NAME", help="Named set of settings: `kabobagool profile list` shows them. Without it `.env` counts.")
+    @functools.wraps(function)
+    def command(*args: Any, profile: str | None, environment: dict[str, str], **kwargs: Any) -> Any:
+        return function(*args, environment=laid_under(profile, environ=environment, folders=folders_of(Path())), **kwargs)
 
     return command
 
