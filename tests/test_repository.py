@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BOT, OPERATOR, TESTS = ROOT / "bot", ROOT / "operator", ROOT / "tests"
 MOST_LINES = 400
-CORE = ("domain", "feed", "gate", "execution", "engine")
+CORE = ("domain", "feed", "gate", "execution", "engine", "replay")
 CHANCE_AND_TIME = ("time", "random")
 ALLOWED_FLOATS = {("outcome.py", "retry_after_s")}
 """The venue's Retry-After is seconds to wait, not money."""

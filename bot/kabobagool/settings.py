@@ -43,7 +43,9 @@ class SettingsError(ValueError):
         return "\n".join(self.problems)
 
 
-class Settings(Checked, FreshnessVariables, OrphanVariables, LogVariables, HealthVariables, DiscoveryVariables, FleetVariables, BaseSettings):
+class Settings(
+    Checked, FreshnessVariables, OrphanVariables, LogVariables, HealthVariables, DiscoveryVariables, FleetVariables, BaseSettings
+):
     """All variables. Nothing is read implicitly: no process environment, no `.env` file; see `load_settings`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)

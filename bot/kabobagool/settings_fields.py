@@ -21,6 +21,7 @@ from kabobagool.settings_types import (
     LowerWord,
     PrivateKey,
     ProxyUrl,
+    RedisUrl,
     Slug,
     SocketUrl,
     Switch,
@@ -151,6 +152,12 @@ class PacingVariables(BaseModel):
     cooldown_backoff: float = variable(2.0, "Factor by which the pause grows with every further failure.", ge=1, le=100)
     global_order_min_interval_s: Exact = variable(
         Decimal("0.5"), "Least time between two orders of the wallet.", unit="s", ge=0, le=3600, decimal_places=6
+    )
+    redis_url: RedisUrl | None = variable(
+        None,
+        "Redis that the order gates of several processes share; this version keeps the gate inside one process and refuses to start "
+        "when it is set.",
+        unit="URL",
     )
 
     @property
@@ -326,12 +333,14 @@ class FleetVariables(BaseModel):
 
     discovery_interval_s: Exact = variable(Decimal(300), "Time between two rounds of discovery.", unit="s", ge=1, **SECONDS)
     retire_after_s: Exact = variable(
-        Decimal(900), "How long a market may miss the criteria before it is let go; one that closed goes at once.", unit="s", ge=0, **SECONDS
+        Decimal(900), "How long a market may miss the criteria before it leaves; one that closed goes at once.", unit="s", ge=0, **SECONDS
     )
     drain_timeout_s: Exact = variable(
         Decimal(20), "How long a stop waits for hedges; nothing new is bought meanwhile.", unit="s", ge=0, **SECONDS
     )
-    health_port_base: int = variable(8000, "First port tried for the fleet's page, status and metrics; 0 takes any free one.", ge=0, le=65_525)
+    health_port_base: int = variable(
+        8000, "First port tried for the fleet's page, status and metrics; 0 takes any free one.", ge=0, le=65_525
+    )
     targets_path: Path = variable(
         Path("/var/lib/kabobagool/targets.json"), "File in which Prometheus (file_sd) finds this process.", unit="path"
     )

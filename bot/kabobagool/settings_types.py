@@ -80,6 +80,11 @@ def _proxy_url(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _redis_url(secret: SecretStr) -> SecretStr:
+    _split_url(secret.get_secret_value(), ("redis", "rediss"))
+    return secret
+
+
 def _private_key(secret: SecretStr) -> SecretStr:
     digits = secret.get_secret_value().removeprefix("0x").removeprefix("0X")
     if not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
@@ -132,6 +137,8 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy_url)]
 """A proxy; secret as a whole, for it usually carries a password."""
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+"""A Redis or Valkey server; secret as a whole, for it usually carries a password."""
 PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
 """Kept as 0x and 64 lower-case digits."""
 Address = Annotated[str, AfterValidator(_address)]

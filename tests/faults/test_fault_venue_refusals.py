@@ -9,8 +9,8 @@ import pytest
 from tests.faults.fault_books import cheap_after
 from tests.support.bot_rig import BotProcess, Rig, process_on, trading, venue_for_a_bot
 
-from kabobagool.engine.purse import PurseKeeper
 from kabobagool.engine.market_engine import EngineState
+from kabobagool.engine.purse import PurseKeeper
 from paper_exchange.faults import Fault, FaultKind
 
 

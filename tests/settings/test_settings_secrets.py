@@ -25,7 +25,8 @@ def shows_a_secret(text: str) -> bool:
 
 
 def test_the_secrets_are_those_meant() -> None:
-    assert {"private_key", "clob_api_key", "clob_api_secret", "clob_api_passphrase", "clob_proxy_url"} == SECRETS
+    venue = {"private_key", "clob_api_key", "clob_api_secret", "clob_api_passphrase", "clob_proxy_url"}
+    assert venue | {"redis_url", "control_token"} == SECRETS
 
 
 def test_settings_show_no_secret_however_they_are_printed() -> None:

@@ -40,9 +40,7 @@ async def compose(settings: Settings, metrics: BotMetrics) -> Bot:
         if keeper is not None:
             with suppress(VenueError):  # the keeper asks again; until then only the venue itself refuses what cannot be paid
                 await keeper.count()
-        bot = await open_bot(
-            session, market, feed_for=feed_for, counters=counters, observer=MetricsObserver(metrics), settlements=metrics
-        )
+        bot = await open_bot(session, market, feed_for=feed_for, counters=counters, observer=MetricsObserver(metrics), settlements=metrics)
     except BaseException:
         await session.close()
         raise

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from kabobagool.cli.options import json_option, options_given, settings_options
+from kabobagool.cli.options import PROFILE_HELP, json_option, options_given, settings_options
 from kabobagool.execution.journal import JournalError
 from kabobagool.hydra.profile_files import folders_of
 from kabobagool.hydra.supervisor_config import SupervisorConfig, load_supervisor_config
@@ -37,7 +37,7 @@ Announce = Callable[[dict[str, object]], None]
 
 
 @click.command()
-@click.option("--profile", metavar="NAME", help="Named set of settings: `kabobagool profile list` shows them. Without it `.env` counts.")
+@click.option("--profile", metavar="NAME", help=PROFILE_HELP)
 @json_option
 @settings_options()
 @click.pass_context

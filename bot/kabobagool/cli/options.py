@@ -9,7 +9,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 import click
 from click.core import ParameterSource
@@ -20,6 +20,7 @@ from kabobagool.hydra.supervisor_config import laid_under
 from kabobagool.settings import FIELDS, SECRETS, SettingsError, default_text, field_extra, settings_warnings
 from kabobagool.settings_reference import range_text
 
+PROFILE_HELP: Final = "Named set of settings: `kabobagool profile list` shows them. Without it `.env` counts."
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -67,7 +68,7 @@ def _with_environment(function: Callable[..., Any], names: list[str]) -> Callabl
 def profile_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--profile` to a command below `settings_options`: its `environment` has the profile's files, or the loaded `.env`, under it."""
 
-    @click.option("--profile", metavar="NAME", help="Named set of settings: `kabobagool profile list` shows them. Without it `.env` counts.")
+    @click.option("--profile", metavar="NAME", help=PROFILE_HELP)
     @functools.wraps(function)
     def command(*args: Any, profile: str | None, environment: dict[str, str], **kwargs: Any) -> Any:
         return function(*args, environment=laid_under(profile, environ=environment, folders=folders_of(Path())), **kwargs)

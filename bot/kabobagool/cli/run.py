@@ -65,7 +65,11 @@ async def trade(settings: Settings, *, announce: Callable[[dict[str, object]], N
     _tell_metrics(bot, metrics)
     async with StallMeter(on_lateness=metrics.loop_stalled):
         server = _server(settings, bot, metrics)
-        port = await server.start() if server else None
+        try:
+            port = await server.start() if server else None
+        except HealthServerError:
+            await bot.close()
+            raise
         announce({"market": bot.market.slug, "condition_id": bot.market.condition_id, "live": bot.live, "port": port})
         states = asyncio.create_task(_follow_state(bot, metrics))
         try:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from kabobagool.clock import Clock
-from kabobagool.doctor import account_checks, journal_check, market_checks, venue_checks
+from kabobagool.doctor import account_checks, journal_check, market_checks, redis_check, venue_checks
 from kabobagool.doctor.configuration import Configuration, read_configuration
 from kabobagool.doctor.finding import Finding, Level, Verdict, broken, doubtful
 from kabobagool.doctor.patient import Patient, SubscribeFrame, admit
@@ -46,6 +46,7 @@ ROUNDS: Final[tuple[tuple[Check, ...], ...]] = (
         Check("clock", venue_checks.check_clock, ("host", "clock_rate", *_NET)),
         Check("region", venue_checks.check_region, ("host", *_NET), live_only=True),
         Check("market", market_checks.check_market, ("gamma_host", "host", *_MARKET, *_NET)),
+        Check("redis", redis_check.check_redis, ("redis_url",)),
         Check("key", account_checks.check_key, ("private_key",), live_only=True),
         Check("wallet", account_checks.check_wallet, _ACCOUNT, live_only=True),
         Check("credentials", account_checks.check_credentials, _CREDENTIALS, live_only=True),
