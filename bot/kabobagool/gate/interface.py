@@ -1,7 +1,8 @@
 """The order gate: one question asked before any order leaves.
 
 Every bot of a wallet shares one signer, so they share one rate, one exposure and one set of halts. This module is the question
-(`acquire`) and its answers; `memory.py` answers it inside one process. The engine asks; nothing else may send an order.
+(`acquire`) and its answers; `memory.py` answers it inside one process, `fair_queue.py` decides who is answered first when many ask.
+The engine asks; nothing else may send an order.
 """
 
 from enum import IntEnum, StrEnum
@@ -46,12 +47,39 @@ class Refused(msgspec.Struct, frozen=True):
 
 Answer = Granted | Refused
 
+RECHECK_S = 1.0
+"""Nobody knows when a halt is lifted or an exposure ends; asking once a second is often enough."""
+
+WALLET = "wallet"
+"""The scope of a halt that stops every market."""
+
+
+class Halt(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing leaves for `scope` (a condition id, or `WALLET`): who stopped it, why, and since when (venue ms)."""
+
+    scope: str
+    who: str
+    why: str
+    since_ms: int
+
 
 class OrderGate(Protocol):
     """One wallet's budget, halts and pauses."""
 
     async def acquire(self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float) -> Answer:
-        """Ask for `cost` orders of `notional` dollars together to leave: all of them or none. Never sleeps."""
+        """Ask for `cost` orders of `notional` dollars together to leave: all of them or none.
+
+        The answer comes, and the orders leave, within `max_wait_s` seconds. Cancelled while it waits, it has taken nothing. ValueError
+        for a cost below 1.
+        """
+        ...
+
+    async def objection(self, *, market: str, notional: Micros, priority: Priority) -> Refused | None:
+        """What forbids these orders now whatever the rate: a halt, a pause, the exposure. Takes nothing."""
+        ...
+
+    def give_back(self, granted: Granted, *, market: str, cost: int, notional: Micros, priority: Priority) -> None:
+        """The orders of this very answer did not leave, and never will: their slots serve others if they still can."""
         ...
 
     def set_exposure(self, market: str, dollars: Micros) -> None:
@@ -70,6 +98,16 @@ class OrderGate(Protocol):
         """Lift a halt."""
         ...
 
-    async def close(self) -> None:
-        """Let go of connections."""
+    async def halts(self) -> tuple[Halt, ...]:
+        """What is halted now, oldest first."""
         ...
+
+    async def close(self) -> None:
+        """Let go of connections; whoever still waits is refused."""
+        ...
+
+
+def check_cost(cost: int) -> None:
+    """ValueError for a cost that no order has."""
+    if cost < 1:
+        raise ValueError(f"cost={cost}: an order costs at least one slot")

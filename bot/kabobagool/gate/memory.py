@@ -4,20 +4,18 @@ It is a token bucket as GCRA reservation in whole microseconds: granting moves a
 nothing. Two lanes stand behind each other: everything passes the wallet's lane, new pairs must also pass a slower one, so that the
 difference is always left for hedges and unwinds.
 
-Called by the engine through `interface.OrderGate`; whoever knows the position tells it the exposure with `set_exposure`.
+Called through `interface.OrderGate`, by `fair_queue.py` where many markets share it; whoever knows the position tells it the exposure
+with `set_exposure`.
 """
 
 from fractions import Fraction
+from typing import NamedTuple
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
-from kabobagool.gate.interface import Answer, Granted, Priority, Refusal, Refused
+from kabobagool.gate.interface import RECHECK_S, WALLET, Answer, Granted, Halt, Priority, Refusal, Refused, check_cost
 
 MICROSECONDS = 1_000_000
-WALLET = "wallet"
-"""The scope of a halt that stops every market."""
-HALT_RECHECK_S = 1.0
-"""Nobody knows when a halt is lifted; asking once a second is often enough."""
 
 
 class Lane:
@@ -39,25 +37,41 @@ class Lane:
         needed_us = min(cost * self.interval_us, self._burst_us)
         return max(0, max(self._arrival_us, now_us) + needed_us - self._burst_us - now_us)
 
-    def take(self, cost: int, leaves_us: int) -> None:
-        """Take the `cost` slots of orders that leave together at `leaves_us`, which is no earlier than `wait_us` said."""
-        self._arrival_us = max(self._arrival_us, leaves_us) + cost * self.interval_us
+    def take(self, cost: int, leaves_us: int) -> int:
+        """Take the `cost` slots of orders that leave together at `leaves_us`, which is no earlier than `wait_us` said.
+
+        Returns what `put_back` needs to undo it.
+        """
+        before_us = self._arrival_us
+        self._arrival_us = max(before_us, leaves_us) + cost * self.interval_us
+        return before_us
+
+    def put_back(self, before_us: int) -> None:
+        """Undo the last `take`. Wrong after anything else changed the lane: idle time that passed in between is no slot."""
+        self._arrival_us = before_us
 
     def drain(self, until_us: int) -> None:
         """Hold no burst at `until_us`, only the one slot of that moment."""
         self._arrival_us = max(self._arrival_us, until_us + self._burst_us - self.interval_us)
 
 
+class Take(NamedTuple):
+    """The last reservation: what was answered, and where each lane stood before."""
+
+    granted: Granted
+    before: tuple[tuple[Lane, int], ...]
+
+
 class MemoryGate:
-    """`OrderGate` inside one process.
+    """`OrderGate` inside one process. It never sleeps: what must wait is told for how long.
 
     `interval_us` is microseconds per order in the long run (0: no limit), `burst` how many may leave together after silence,
     `reserve_fraction` the part of the rate that new pairs never get, `tokens_at_start` the slots there are at once.
     `exposure_cap_micros` bounds the dollars at stake over all markets, None does not. ValueError for settings that make no sense.
 
     A request larger than the burst borrows, so that both legs of a pair leave back to back. Slots belong to
-    the moment of leaving: a pair that waits holds back what is asked for after it, hedges too, so new pairs are best asked for with a
-    short `max_wait_s`.
+    the moment of leaving: a pair that waits holds back what is asked for after it, hedges too. Where several markets ask, put a
+    `fair_queue.FairGate` before it.
     """
 
     def __init__(
@@ -79,8 +93,9 @@ class MemoryGate:
         self._exposure_cap = exposure_cap_micros
         self._exposure: dict[str, Micros] = {}
         self._in_flight: dict[str, Micros] = {}
-        self._halts: dict[str, str] = {}
+        self._halts: dict[str, Halt] = {}
         self._paused_until_us = now_us
+        self._last_take: Take | None = None
 
     @classmethod
     def from_min_interval(cls, seconds: float, clock: Clock, *, exposure_cap_micros: Micros | None = None) -> "MemoryGate":
@@ -95,8 +110,7 @@ class MemoryGate:
 
         ValueError for a cost below 1.
         """
-        if cost < 1:
-            raise ValueError(f"cost={cost}: an order costs at least one slot")
+        check_cost(cost)
         now_us = self._now_us()
         if refused := self._objection(market, notional, priority, now_us):
             return refused
@@ -105,10 +119,26 @@ class MemoryGate:
         too_long_us = wait_us - round(max_wait_s * MICROSECONDS)
         if too_long_us > 0:
             return Refused(Refusal.WAIT_TOO_LONG, too_long_us / MICROSECONDS)
-        for lane in lanes:
-            lane.take(cost, now_us + wait_us)
+        before = tuple((lane, lane.take(cost, now_us + wait_us)) for lane in lanes)
         self._in_flight[market] = self._in_flight.get(market, 0) + notional
-        return Granted(wait_us / MICROSECONDS)
+        self._last_take = Take(Granted(wait_us / MICROSECONDS), before)
+        return self._last_take.granted
+
+    async def objection(self, *, market: str, notional: Micros, priority: Priority) -> Refused | None:
+        """What forbids these orders now whatever the rate: a halt, a pause, the exposure. Takes nothing."""
+        return self._objection(market, notional, priority, self._now_us())
+
+    def give_back(self, granted: Granted, *, market: str, cost: int, notional: Micros, priority: Priority) -> None:
+        """The orders of this very answer did not leave, and never will: nobody's dollars, and their slots are free again.
+
+        Slots come back only while nothing was reserved after them and no pause began; else they are lost, never given out twice.
+        """
+        self._in_flight[market] = max(self._in_flight.get(market, 0) - notional, 0)
+        take = self._last_take
+        if take is not None and take.granted is granted:
+            self._last_take = None
+            for lane, before_us in take.before:
+                lane.put_back(before_us)
 
     async def pause(self, *, seconds: float, reason: str) -> None:
         """The venue asked for silence: nobody is granted anything before it is over, and then there is no burst. Pauses only get longer."""
@@ -116,18 +146,20 @@ class MemoryGate:
         self._paused_until_us = max(self._paused_until_us, until_us)
         self._wallet_lane.drain(until_us)
         self._pair_lane.drain(until_us)
+        self._last_take = None
 
     async def halt(self, *, scope: str, who: str, why: str) -> None:
         """Stop the next order of a market (`scope` its condition id) or of all (`scope` "wallet"), until `resume`."""
-        self._halts[scope] = f"{who}: {why}"
+        self._halts.pop(scope, None)
+        self._halts[scope] = Halt(scope=scope, who=who, why=why, since_ms=self._clock.now_ms())
 
     async def resume(self, *, scope: str) -> None:
         """Lift a halt."""
         self._halts.pop(scope, None)
 
-    def halts(self) -> dict[str, str]:
-        """What is halted, by scope, with who did it and why."""
-        return dict(self._halts)
+    async def halts(self) -> tuple[Halt, ...]:
+        """What is halted now, oldest first."""
+        return tuple(self._halts.values())
 
     def set_exposure(self, market: str, dollars: Micros) -> None:
         """The market now has this many dollars at stake; replaces what its granted orders were counted with.
@@ -146,11 +178,11 @@ class MemoryGate:
 
     def _objection(self, market: str, notional: Micros, priority: Priority, now_us: int) -> Refused | None:
         if WALLET in self._halts or market in self._halts:
-            return Refused(Refusal.HALTED, HALT_RECHECK_S)
+            return Refused(Refusal.HALTED, RECHECK_S)
         if now_us < self._paused_until_us:
             return Refused(Refusal.VENUE_PAUSED, (self._paused_until_us - now_us) / MICROSECONDS)
         if priority is Priority.NEW_PAIR and self._exposure_cap is not None and self.exposure() + notional > self._exposure_cap:
-            return Refused(Refusal.EXPOSURE, HALT_RECHECK_S)
+            return Refused(Refusal.EXPOSURE, RECHECK_S)
         return None
 
     def _now_us(self) -> int:
