@@ -114,6 +114,7 @@ class Bot:
             edges_rejected={str(reason): count for reason, count in sorted(truth.rejected.items())},
             orders=dict(sorted(engine.outcomes.items())),
             fills=engine.tracker.fills(),
+            naked=engine.strategy.naked,
             cooldown_s=round(engine.cooldown.remaining(self.clock.monotonic()), 3),
         )
 

@@ -28,7 +28,9 @@ class PositionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 class RuntimeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One market at one moment. Times are venue milliseconds, ages seconds; `ask_*` are None while a book is not valid.
 
-    `frames` are those of the connection, which other markets may share. `pair_cost` is the sum of the best asks; `pair_cost_after_fees` adds the fee of one share of each, None while the fee is not known.
+    `frames` are those of the connection, which other markets may share. `pair_cost` is the sum of the best asks;
+    `pair_cost_after_fees` adds the fee of one share of each, None while the fee is not known. `naked`: the imbalance is a leg whose other
+    half is missing, not one that is on its way or dust.
     """
 
     market: str
@@ -56,6 +58,7 @@ class RuntimeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     edges_rejected: dict[str, int]
     orders: dict[str, int]
     fills: int
+    naked: bool
     cooldown_s: float
 
 
@@ -87,6 +90,7 @@ def snapshot_before_start(market: Market, *, mode: str, at_ms: int) -> RuntimeSn
         edges_rejected={},
         orders={},
         fills=0,
+        naked=False,
         cooldown_s=0.0,
     )
 

@@ -58,8 +58,10 @@ class Endings:
     async def _ask(self, task: MarketTask) -> None:
         try:
             payout = await asked_payout(self.reader, self.gamma_host, task.market.condition_id)
-        except VenueError as e:
-            log.warning("could not ask whether a market has resolved", extra={"market": task.market.slug, "error": str(e)})
+        except Exception as e:  # whatever it is, markets that trade must not end because nobody can say what another one pays
+            details = None if isinstance(e, VenueError) else e
+            extra = {"market": task.market.slug, "error": str(e)}
+            log.warning("could not ask whether a market has resolved", extra=extra, exc_info=details)
             return
         if payout is not None:
             self.over(task, payout)

@@ -1,7 +1,7 @@
 """FleetSnapshot: everything about the fleet that a person or a scrape may ask for, as plain data.
 
-The supervisor makes one on demand (`market_supervisor.py`); the page, `/status`, the metrics and the demo's report are this, so that no two of
-them can disagree. `FleetDesk` is what the server (`task_health.py`) may ask the supervisor, and all that it may.
+`Fleet` makes one on demand (`fleet.py`); the page, `/status`, the metrics and the demo's report are this, so that no two of them can
+disagree. `FleetDesk` is what the server (`task_health.py`) may ask, and all that it may.
 """
 
 from collections.abc import Mapping
@@ -112,7 +112,7 @@ class FleetDesk(Protocol):
         ...
 
     def prices(self) -> Mapping[str, int | None]:
-        """The pair cost after fees of every market in millionths of a dollar by condition id, None while unknown; cheap: asked every second."""
+        """The pair cost after fees by condition id, millionths of a dollar, None while unknown; cheap, for it is asked every second."""
         ...
 
     async def halt(self, *, scope: str, who: str, why: str) -> None:

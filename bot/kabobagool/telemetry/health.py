@@ -26,6 +26,7 @@ class HealthReason(StrEnum):
     NO_PRICES_YET = "no_prices_yet"
     PRICES_STALE = "prices_stale"
     ENGINE_DEAD = "engine_dead"
+    DISCOVERY_FAILS = "discovery_fails"
     CHECK_FAILED = "health_check_failed"
 
 
@@ -94,7 +95,7 @@ class HealthServer:
             await web.TCPSite(runner, self._host, self._port).start()
         except OSError as e:
             await runner.cleanup()
-            raise HealthServerError(_why_not(e, self._host, self._port)) from e
+            raise HealthServerError(listening_problem(e, self._host, self._port, variable="HEALTH_CHECK_PORT")) from e
         self._runner = runner
         return int(runner.addresses[0][1])
 
@@ -105,37 +106,54 @@ class HealthServer:
             await runner.cleanup()
 
     async def _get_health(self, request: web.Request) -> web.Response:
-        try:
-            report = self._health()
-        except Exception:
-            LOGGER.exception("the health check itself failed")
-            report = HealthReport(reasons=(HealthReason.CHECK_FAILED,))
-        return _json(report.as_dict(), status=200 if report.healthy else 503)
+        return health_answer(self._health)
 
     async def _get_status(self, request: web.Request) -> web.Response:
         try:
-            return _json(self._status())
+            return json_answer(self._status())
         except Exception as e:
-            LOGGER.exception("the status could not be told")
-            return _json({"error": f"the status could not be told: {type(e).__name__}, see the log"}, status=500)
+            return status_failure(e)
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
         if self._registry is None:
-            return web.Response(status=404, text="metrics are switched off: ENABLE_METRICS=false\n")
+            return metrics_switched_off()
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def _json(content: Mapping[str, Any], *, status: int = 200) -> web.Response:
+def health_answer(health: Callable[[], HealthReport]) -> web.Response:
+    """Ask for the report and answer with it; a check that fails is not healthy."""
+    try:
+        report = health()
+    except Exception:
+        LOGGER.exception("the health check itself failed")
+        report = HealthReport(reasons=(HealthReason.CHECK_FAILED,))
+    return json_answer(report.as_dict(), status=200 if report.healthy else 503)
+
+
+def status_failure(error: Exception) -> web.Response:
+    """Say that the status could not be told, and nothing that might be private; the log has the rest."""
+    LOGGER.error("the status could not be told", exc_info=error)
+    return json_answer({"error": f"the status could not be told: {type(error).__name__}, see the log"}, status=500)
+
+
+def metrics_switched_off() -> web.Response:
+    """The answer to a scrape when there is nothing to scrape."""
+    return web.Response(status=404, text="metrics are switched off: ENABLE_METRICS=false\n")
+
+
+def json_answer(content: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    """Answer with JSON that nobody keeps."""
     return web.json_response(
         content, status=status, dumps=lambda value: json.dumps(value, default=str), headers={"Cache-Control": "no-store"}
     )
 
 
-def _why_not(error: OSError, host: str, port: int) -> str:
+def listening_problem(error: OSError, host: str, port: int, *, variable: str) -> str:
+    """Why nothing can listen there, and what to do; `variable` is the one that names the port."""
     match error.errno:
         case errno.EADDRINUSE:
-            return f"HEALTH_CHECK_PORT={port}: another program listens there on {host}; choose another port, or 0 for any free one"
+            return f"{variable}={port}: another program listens there on {host}; choose another port, or 0 for any free one"
         case errno.EACCES:
-            return f"HEALTH_CHECK_PORT={port}: this user may not listen there; choose one above 1023, or 0 for any free one"
+            return f"{variable}={port}: this user may not listen there; choose one above 1023, or 0 for any free one"
         case _:
             return f"HEALTH_CHECK_HOST={host}: cannot listen there ({error.strerror or error}); 127.0.0.1 is this machine, 0.0.0.0 is all"

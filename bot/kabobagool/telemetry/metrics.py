@@ -177,11 +177,11 @@ class BotMetrics(Collector):
         samples = self._plain_numbers()
         for metric in METRICS:
             if metric.source == "scrape":
-                yield _family(metric, samples[metric.name])
+                yield family(metric, samples[metric.name])
 
     def describe(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Name what `collect` yields, so that the registry refuses a second metric of the same name."""
-        return (_family(metric, ()) for metric in METRICS if metric.source == "scrape")
+        return (family(metric, ()) for metric in METRICS if metric.source == "scrape")
 
     def _plain_numbers(self) -> dict[str, Samples]:
         asks = zip(OUTCOME_LABELS, self._best_asks(), strict=True)
@@ -239,9 +239,10 @@ def _by_reason(counts: Iterable[Mapping[str, int]]) -> Samples:
     return [((reason,), count) for reason, count in sorted(total.items())]
 
 
-def _family(metric: Metric, samples: Samples) -> CounterMetricFamily | GaugeMetricFamily:
+def family(metric: Metric, samples: Samples, *, labels: tuple[str, ...] | None = None) -> CounterMetricFamily | GaugeMetricFamily:
+    """A metric of the table with these samples, in the library's form. `labels` stand in for the table's own."""
     kind = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
-    family = kind(PREFIX + metric.name, metric.help, labels=metric.labels)
-    for labels, value in samples:
-        family.add_metric(labels, value)
-    return family
+    found = kind(PREFIX + metric.name, metric.help, labels=metric.labels if labels is None else labels)
+    for values, value in samples:
+        found.add_metric(values, value)
+    return found

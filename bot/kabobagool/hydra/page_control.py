@@ -1,0 +1,87 @@
+"""Halting and resuming over HTTP: what the page's two buttons send, and what a terminal may send with the same token.
+
+`POST /halt` and `POST /resume` with `{"scope": ..., "why": ...}`, served by `task_health.py`. The supervisor does it and writes it down;
+this module decides whether it is asked to.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from kabobagool.hydra.fleet_snapshot import FleetDesk
+from kabobagool.hydra.page_answers import denied_answer
+from kabobagool.hydra.page_guard import Denied, TokenGuard, foreign_request
+
+log = logging.getLogger(__name__)
+
+LONGEST_WHY: Final = 200
+LONGEST_SCOPE: Final = 100
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What the body asks for; `why` matters only to a halt."""
+
+    scope: str
+    why: str = ""
+
+
+class PageControl:
+    """Halts and resumes for those who know the token."""
+
+    def __init__(self, desk: FleetDesk, guard: TokenGuard) -> None:
+        self._desk = desk
+        self._guard = guard
+
+    async def halt(self, request: web.Request) -> web.Response:
+        """Handle `POST /halt`."""
+        return await self._carry_out(request, _read_halt, lambda order, who: self._desk.halt(scope=order.scope, who=who, why=order.why))
+
+    async def resume(self, request: web.Request) -> web.Response:
+        """Handle `POST /resume`."""
+        return await self._carry_out(request, _read_order, lambda order, who: self._desk.resume(scope=order.scope, who=who))
+
+    async def _carry_out(
+        self, request: web.Request, read: Callable[[bytes], Order | Denied], act: Callable[[Order, str], Awaitable[None]]
+    ) -> web.Response:
+        denied = self._objection(request)
+        if denied is not None:
+            return denied_answer(denied)
+        order = read(await request.read())
+        if isinstance(order, Denied):
+            return denied_answer(order)
+        try:
+            await act(order, f"page {request.remote}")
+        except KeyError:
+            return denied_answer(Denied(status=404, error=f"scope={order.scope!r}: no such market here; a condition id, or wallet for all"))
+        return web.json_response({"done": request.path.strip("/"), "scope": order.scope})
+
+    def _objection(self, request: web.Request) -> Denied | None:
+        denied = foreign_request(request.headers, host=request.host) or self._guard.objection(
+            request.headers.get("Authorization"), address=request.remote or "unknown"
+        )
+        if denied is not None:
+            log.warning("refused to %s", request.path.strip("/"), extra={"from": request.remote, "reason": denied.error})
+        return denied
+
+
+def _read_order(body: bytes) -> Order | Denied:
+    try:
+        order = msgspec.json.decode(body, type=Order)
+    except msgspec.MsgspecError as e:
+        return Denied(status=400, error=f'body: {e}; send {{"scope": "wallet", "why": "..."}}')
+    if not 0 < len(order.scope) <= LONGEST_SCOPE:
+        return Denied(status=400, error=f"scope={order.scope[:LONGEST_SCOPE]!r}: a condition id, or wallet for all markets")
+    return order
+
+
+def _read_halt(body: bytes) -> Order | Denied:
+    order = _read_order(body)
+    if isinstance(order, Denied):
+        return order
+    why = " ".join(order.why.split())
+    if not 0 < len(why) <= LONGEST_WHY:
+        return Denied(status=400, error=f"why has {len(why)} characters: say why in 1 to {LONGEST_WHY}, so that others know")
+    return Order(order.scope, why)
