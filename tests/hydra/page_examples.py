@@ -266,7 +266,7 @@ def busy_desk(count: int = 24, *, mode: str = "dry_run") -> ScriptedDesk:
 
 
 def _things_that_are_wrong(desk: ScriptedDesk) -> None:
-    desk.change(4, state="orphan", position=holding(100, 974_000, imbalance=12), orders={"filled": 9, "killed": 1})
+    desk.change(4, state="orphan", naked=True, position=holding(100, 974_000, imbalance=12), orders={"filled": 9, "killed": 1})
     desk.change(7, state="frozen", frozen_orders=("0x" + "5e" * 32,), orders={"filled": 7, "unknown": 1})
     desk.change(9, state="cooldown", cooldown_s=0.5, orders={"killed": 2})
     desk.change(10, feed_age_s=41.2, connected=False, ask_no=None, pair_cost=None, pair_cost_after_fees=None)

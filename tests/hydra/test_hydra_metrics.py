@@ -12,7 +12,6 @@ from tests.hydra.page_examples import ScriptedDesk, busy_desk, condition_id, hol
 from kabobagool.domain.intent import Purpose
 from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.outcome import Killed
-from kabobagool.engine.market_engine import EngineState
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.hydra.fleet_metrics import FleetMetrics
 from kabobagool.telemetry.metric_table import FLEET_METRICS, METRICS, PREFIX
@@ -113,10 +112,10 @@ async def test_a_market_is_told_with_its_name_on_it() -> None:
 async def test_a_market_between_its_two_legs_has_no_orphan_yet() -> None:
     desk = ScriptedDesk(1)
     slug = desk.rows[condition_id(0)].bot.market
-    for state in EngineState:
-        desk.change(0, state=state.value, position=holding(0, 900_000, imbalance=-20))
+    for naked in (False, True):
+        desk.change(0, naked=naked, position=holding(0, 900_000, imbalance=-20))
         orphan = value(await samples_of(desk), "orphan_shares", market=slug, outcome="no")
-        assert orphan == (0 if state in ("ordering", "watching", "cooldown") else 20), state
+        assert orphan == (20 if naked else 0)
 
 
 async def test_a_retired_markets_series_are_gone_and_the_sums_are_not() -> None:
