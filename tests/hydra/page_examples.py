@@ -105,6 +105,7 @@ class ScriptedDesk:
         self.fleet: dict[str, Any] = {
             "profile": "careful",
             "mode": mode,
+            "play_money": False,
             "wallet": "0x2f1C9e0bA7d35F6E84a1bCdD0123456789aBcDeF" if mode == "live" else None,
             "state": "running",
             "retired": (),

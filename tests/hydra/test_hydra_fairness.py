@@ -2,9 +2,13 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.support.fleet_rig import FleetRig, cheap_markets, fleet
 
+from kabobagool.gate.fair_queue import FairGate
+from kabobagool.gate.interface import Answer, Granted, Priority
 from paper_exchange.faults import FaultKind
 
 MARKETS = 6
@@ -34,16 +38,38 @@ async def test_a_wallets_orders_are_shared_evenly_by_all_markets_that_want_them(
         rig.agrees_with_the_ledger()
 
 
-async def test_the_hedge_of_a_leg_that_was_left_alone_goes_before_the_pairs_that_wait(tmp_path: Path) -> None:
+async def test_from_the_moment_a_hedge_asks_no_pair_of_any_market_is_let_through_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = watched_gate(monkeypatch)
     async with fleet(tmp_path, cheap_markets(MARKETS), variables=ROOM, speed=SLOWLY) as rig:
         await rig.until(lambda: rig.posts >= MARKETS, "the markets trade")
         rig.paper.add_fault(FaultKind.SETTLEMENT_FAILED)
-        await rig.until(lambda: any(_naked(rig, slug) for slug in rig.tasks), "a leg is undone, the other one naked")
-        told, slug = rig.posts, next(slug for slug in rig.tasks if _naked(rig, slug))
-        await rig.until(lambda: rig.posts >= told + 4, "some orders later")
-        assert slug in {market_of(rig, number) for number in range(told, told + 4)}, "at the latest after the pair that was leaving"
+        await rig.until(lambda: ("granted", Priority.HEDGE) in said, "a leg is undone, the other one naked and hedged")
+    asked, granted = said.index(("asks", Priority.HEDGE)), said.index(("granted", Priority.HEDGE))
+    assert waiting_pairs(said[:asked]) > 0, "others stood in the queue before it"
+    assert ("granted", Priority.NEW_PAIR) not in said[asked:granted]
 
 
-def _naked(rig: FleetRig, slug: str) -> bool:
-    bot = rig.tasks[slug].bot
-    return bot is not None and bot.engine.strategy.naked
+Said = list[tuple[str, Priority]]
+
+
+def watched_gate(patch: pytest.MonkeyPatch) -> Said:
+    """Everything the fleet's engines ask of their gate and are answered, in order."""
+    said: Said = []
+    acquire = FairGate.acquire
+
+    async def watched(gate: FairGate, *, priority: Priority, **request: Any) -> Answer:
+        said.append(("asks", priority))
+        answer = await acquire(gate, priority=priority, **request)
+        said.append(("granted" if isinstance(answer, Granted) else "refused", priority))
+        return answer
+
+    patch.setattr(FairGate, "acquire", watched)
+    return said
+
+
+def waiting_pairs(said: Said) -> int:
+    """How many new pairs asked and were not answered."""
+    words = [word for word, priority in said if priority is Priority.NEW_PAIR]
+    return words.count("asks") - words.count("granted") - words.count("refused")

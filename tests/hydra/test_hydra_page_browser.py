@@ -69,6 +69,9 @@ async def test_the_mode_the_wallet_and_the_sums_cannot_be_missed(browser: Browse
         await expect(opened.page.locator("#discovery-line")).to_contain_text("24 of 484 qualify")
         await expect(opened.page.locator("#feed-facts")).to_contain_text("12 + 12")
         assert "LIVE" in await opened.page.title()
+        opened.desk.fleet |= {"play_money": True}
+        await expect(opened.page.locator("#mode")).to_have_text("LIVE · play money")
+        await expect(opened.page.locator("body")).to_have_class("dry")
         opened.desk.fleet |= {"mode": "dry_run", "state": "draining"}
         await expect(opened.page.locator("#mode")).to_have_text("DRY RUN · no real orders")
         await expect(opened.page.locator("#fleet-state")).to_have_text("draining")

@@ -170,6 +170,7 @@ async def paper_exchange_server(
         books="synthetic" if books else chosen.books,
         tier=tier or Tier(),
         queue_frames=queue_frames,
+        catalogue=chosen.catalogue,
     )
     async with serving(Venue.opened(exchange, clock, venue_settings)) as running:
         yield PaperServer(running)

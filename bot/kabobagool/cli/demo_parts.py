@@ -161,7 +161,13 @@ async def _process(
     """Run Python on `arguments` in `folder`; yields the JSON of its first line, and ends it with SIGTERM."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, env=environment, cwd=folder, stdout=pipe, stdin=asyncio.subprocess.DEVNULL
+        sys.executable,
+        *arguments,
+        env=environment,
+        cwd=folder,
+        stdout=pipe,
+        stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # a Ctrl-C is the demo's alone: it stops its parts in order
     )
     assert process.stdout is not None  # noqa: S101 - it was asked for
     try:

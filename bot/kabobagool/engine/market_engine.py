@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TypedDict
 
 from kabobagool.clock import Clock
 from kabobagool.domain.book import PairView
@@ -33,7 +34,7 @@ from kabobagool.execution.client import SignedOrder
 from kabobagool.execution.fills import OrderFill
 from kabobagool.execution.orphan import is_orphan, resolve_orphan
 from kabobagool.feed.price_buffer import ConflatingPriceBuffer
-from kabobagool.gate.interface import Granted, OrderGate, Priority
+from kabobagool.gate.interface import Answer, Granted, OrderGate, Priority, Refused
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,15 @@ class EngineState(StrEnum):
     STOPPING = "stopping"
 
 
+class GateRequest(TypedDict):
+    """What the gate is asked for, and given back when it was not used."""
+
+    market: str
+    cost: int
+    notional: Micros
+    priority: Priority
+
+
 class MarketEngine:
     """Trades one market until cancelled. Everything it needs to touch the world is handed in."""
 
@@ -91,6 +101,8 @@ class MarketEngine:
         self.outcomes: Counter[str] = Counter()
         self.degraded: list[str] = []
         self.stopping = False
+        self.cut_off = False
+        """Whether it ended while an order was on its way: only the next bot of this market finds out what became of it."""
         self.purse = purse or Purse()
         self.on_booked: Callable[[str, Fill], None] = lambda order_hash, fill: None
         """Told of every fill as it is booked: settlement follows it from there."""
@@ -134,7 +146,11 @@ class MarketEngine:
 
     def is_busy(self) -> bool:
         """Whether an order is on its way or its end is not known."""
-        return self._lock.locked() or bool(self.unknown.open)
+        return self._lock.locked() or bool(self.unknown.open) or self.cut_off
+
+    def may_be_naked(self) -> bool:
+        """Whether a leg is naked, or an order that is on its way or of unknown end may still make one so."""
+        return self.strategy.naked or self.is_busy()
 
     def degrade(self, reason: str) -> None:
         """No order before a person looked: something about this wallet or this market is not what we believe."""
@@ -184,13 +200,9 @@ class MarketEngine:
         """Open nothing new; give a naked leg up to `timeout_s` to be closed. Whether no leg is left naked."""
         self.stopping = True
         deadline = self._clock.monotonic() + timeout_s
-        while self._may_be_naked() and self._clock.monotonic() < deadline:
+        while self.may_be_naked() and self._clock.monotonic() < deadline:
             await self._clock.sleep(0.05)
-        return not self._may_be_naked()
-
-    def _may_be_naked(self) -> bool:
-        """Whether a leg is naked, or an order that is on its way or of unknown end may still make one so."""
-        return self.strategy.naked or self.is_busy()
+        return not self.may_be_naked()
 
     def on_outcome(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
         """Book what an order brought and apply what its outcome asks for.
@@ -229,7 +241,7 @@ class MarketEngine:
 
     def _let_go_of_money(self) -> None:
         """What was held is spent or never left; only an order of unknown end may still take it."""
-        if not self.unknown.open:
+        if not (self.unknown.open or self.cut_off):
             self.purse.release(market=self.market.condition_id)
 
     def _on_resolved(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
@@ -277,36 +289,45 @@ class MarketEngine:
             self._let_go_of_money()
 
     async def _carry_out(self, intent: Intent, ask: Callable[[PairView], Intent | Reject], view: PairView) -> None:
-        refusal = await self._leave_of_the_gate(intent)
-        if refusal is None and ask(view) != intent:
-            refusal = Reason.VIEW_MOVED
-        if refusal is not None:
-            self.strategy.gave_up(refusal)
+        answer = await self._ask_the_gate(intent)
+        if isinstance(answer, Refused):
+            self.cooldown.hold(self._clock.monotonic(), min(max(answer.retry_after_s, GATE_RETRY_S[0]), GATE_RETRY_S[1]))
+            self.strategy.gave_up(Reason.GATE_REFUSED)
             return
+        result = await self._send(intent, ask, view)
+        if isinstance(result, NotSent):
+            self._gate.give_back(answer, **self._request(intent))  # what did not leave costs no other market its turn
+        await self._after(result)
+
+    async def _send(self, intent: Intent, ask: Callable[[PairView], Intent | Reject], view: PairView) -> Sent | NotSent:
+        if ask(view) != intent:
+            return NotSent(Reason.VIEW_MOVED)
         self._purpose = intent.purpose
         try:
-            result = await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self._leaving)
+            return await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self._leaving)
+        except BaseException:
+            self.cut_off = self._sending
+            raise
         finally:
             self._spend_view()
             self._sending = False
             self.booked()
-        await self._after(result)
 
-    async def _leave_of_the_gate(self, intent: Intent) -> Reason | None:
-        priority = PRIORITIES[intent.purpose]
-        answer = await self._gate.acquire(
-            market=self.market.condition_id,
-            cost=len(intent.orders),
-            notional=sum(order.dollars for order in intent.orders),
-            priority=priority,
-            max_wait_s=MAX_WAIT_S[priority],
-        )
+    async def _ask_the_gate(self, intent: Intent) -> Answer:
+        request = self._request(intent)
+        answer = await self._gate.acquire(**request, max_wait_s=MAX_WAIT_S[request["priority"]])
         self._observer.gate(answer)
         if isinstance(answer, Granted):
             await self._clock.sleep(answer.wait_s)
-            return None
-        self.cooldown.hold(self._clock.monotonic(), min(max(answer.retry_after_s, GATE_RETRY_S[0]), GATE_RETRY_S[1]))
-        return Reason.GATE_REFUSED
+        return answer
+
+    def _request(self, intent: Intent) -> GateRequest:
+        return GateRequest(
+            market=self.market.condition_id,
+            cost=len(intent.orders),
+            notional=sum(order.dollars for order in intent.orders),
+            priority=PRIORITIES[intent.purpose],
+        )
 
     async def _after(self, result: Sent | NotSent) -> None:
         if isinstance(result, NotSent):

@@ -50,6 +50,7 @@ class Memory:
         self.trouble = objection_to(history)
         if self.trouble is None:
             self._engine.recover(NOT_RECONCILED)
+            self._engine.purse.write_off(market=self._engine.market.condition_id)  # held by an earlier bot that was cut off
         return self.trouble
 
     async def run(self) -> None:

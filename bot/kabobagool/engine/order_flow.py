@@ -74,7 +74,11 @@ class OrderFlow:
         outcome: OrderOutcome = NEVER_SENT
         for number, (plan, order) in enumerate(zip(plans, signed, strict=True)):
             started = self._clock.monotonic()
-            outcome = await self._submit(order)
+            try:
+                outcome = await self._submit(order)
+            except BaseException:  # cut off: this order's end is to be found out, those after it never leave
+                await self._forget(signed[number + 1 :])
+                raise
             self.latency_s = self._clock.monotonic() - started
             self._on_outcome(order, plan, outcome)
             await self._note(order.order_hash, outcome)

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 COUNT_EVERY_S: Final = 30.0
 COUNT_AGAIN_S: Final = 1.0
-"""While orders are on their way a reading says nothing certain: the next try is soon."""
+"""While orders are on their way a reading says nothing certain, and without one nothing is known: the next try is soon."""
 
 
 class Purse:
@@ -28,7 +28,8 @@ class Purse:
     def __init__(self) -> None:
         self.cash: Micros | None = None
         self.changes = 0
-        """Grows with every fill: whoever read a balance meanwhile must read again."""
+        """Grows with every fill and refusal: whoever read a balance meanwhile must read again."""
+        self.fills = 0
         self._held: dict[str, Micros] = {}
 
     @property
@@ -52,11 +53,19 @@ class Purse:
         """Nothing of this market is on its way any more."""
         self._held.pop(market, None)
 
+    def write_off(self, *, market: str) -> None:
+        """Nobody follows what this market held money for: it counts as spent until the balance is read again."""
+        held = self._held.pop(market, 0)
+        if held:
+            self.changes += 1
+            self.cash = None if self.cash is None else max(self.cash - held, 0)
+
     def follow(self, fill: Fill) -> None:
-        """A fill moved dollars."""
+        """A fill moved dollars. What a sale brings can be spent when it has settled: a reading will show it."""
         self.changes += 1
-        if self.cash is not None:
-            self.cash += -fill.dollars - fill.fee if fill.side is Side.BUY else fill.dollars - fill.fee
+        self.fills += 1
+        if self.cash is not None and fill.side is Side.BUY:
+            self.cash -= fill.dollars + fill.fee
 
     def ran_dry(self) -> None:
         """The venue refused for want of money: somebody else spends it too, so nothing is counted on before the balance was read."""
@@ -79,23 +88,29 @@ class PurseKeeper:
         self._purse = purse
         self._reader = reader
         self._clock = clock
+        self._fills_then = 0
 
     async def count(self) -> bool:
-        """Read once; whether the reading could be used. VenueError when there was none."""
-        before = self._purse.changes
+        """Read once; whether the reading could be used. VenueError when there was none.
+
+        The venue's balance may still show what was spent a moment ago: a reading after fills can only lower what is counted on.
+        """
+        purse, changes, quiet = self._purse, self._purse.changes, self._purse.fills == self._fills_then
+        self._fills_then = purse.fills
         balance = await self._reader.balance()
-        if self._purse.held or self._purse.changes != before:
+        if purse.held or purse.changes != changes:
             return False
-        self._purse.cash = min(balance.amount_micros, balance.allowance_micros)
+        there = min(balance.amount_micros, balance.allowance_micros)
+        purse.cash = there if quiet or purse.cash is None else min(there, purse.cash)
         return True
 
     async def run(self) -> None:
         """Count until cancelled."""
-        counted = True
+        counted = self._purse.cash is not None
         while True:
             await self._clock.sleep(COUNT_EVERY_S if counted else COUNT_AGAIN_S)
             try:
                 counted = await self.count()
             except VenueError as e:
-                counted = True
+                counted = self._purse.cash is not None
                 log.warning("the balance could not be read", extra={"error": str(e)})

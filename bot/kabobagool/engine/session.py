@@ -6,6 +6,7 @@ Opened once a process by the commands, in the order in which things can fail wit
 
 import asyncio
 import random
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from kabobagool.execution.journal import Journal
 from kabobagool.execution.live import ClobExecution
 from kabobagool.feed.apply import BookSnapshotLike
 from kabobagool.feed.settings import FeedSettings
+from kabobagool.gate.fair_queue import FairGate
 from kabobagool.gate.interface import OrderGate
 from kabobagool.gate.memory import MemoryGate
 from kabobagool.settings import Settings
@@ -69,6 +71,8 @@ class TradingSession:
     journal: Journal
     gate: OrderGate
     purse: Purse
+    scratch: Path | None = None
+    """A dry run's folder: it goes with the session."""
 
     @property
     def clock(self) -> Clock:
@@ -92,22 +96,31 @@ class TradingSession:
         if self.account is not None:
             await self.account.execution.close()
         await self.venue.transport.close()
+        if self.scratch is not None:
+            await asyncio.to_thread(shutil.rmtree, self.scratch, ignore_errors=True)
 
 
 async def open_session(settings: Settings) -> TradingSession:
     """A session that bots can be built on. VenueError, JournalError or StartError with what is wrong; nothing stays open then."""
+    if settings.redis_url is not None:
+        raise StartError(
+            "REDIS_URL is set, but this version keeps the order gate inside one process: unset it, and run one process for each wallet"
+        )
     venue = await reach_venue(settings)
     account: Account | None = None
+    scratch = Path(tempfile.mkdtemp(prefix="kabobagool-dry-run-")) if settings.dry_run else None
     try:
         account = None if settings.dry_run else await open_account(settings, venue)
-        journal = await open_journal(settings, venue.clock)
+        journal = await open_journal(settings, venue.clock, scratch=scratch)
     except BaseException:
         if account is not None:
             await account.execution.close()
         await venue.transport.close()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
         raise
-    gate = MemoryGate.from_min_interval(float(settings.global_order_min_interval_s), venue.clock)
-    return TradingSession(settings=settings, venue=venue, account=account, journal=journal, gate=gate, purse=Purse())
+    gate = FairGate(MemoryGate.from_min_interval(float(settings.global_order_min_interval_s), venue.clock), clock=venue.clock)
+    return TradingSession(settings=settings, venue=venue, account=account, journal=journal, gate=gate, purse=Purse(), scratch=scratch)
 
 
 async def reach_venue(settings: Settings) -> Venue:
@@ -169,13 +182,10 @@ async def open_account(settings: Settings, venue: Venue) -> Account:
     return Account(reader=reader, execution=execution)
 
 
-async def open_journal(settings: Settings, clock: Clock) -> Journal:
-    """The wallet's journal. A dry run keeps its own in a temporary folder: simulated orders must never be looked up at the venue."""
-    if settings.dry_run:
-        path = Path(tempfile.mkdtemp(prefix="kabobagool-dry-run-")) / "journal.sqlite"
-    else:
-        path = settings.journal_path
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+async def open_journal(settings: Settings, clock: Clock, *, scratch: Path | None = None) -> Journal:
+    """The wallet's journal; in `scratch` when it is a dry run: simulated orders must never be looked up at the venue."""
+    path = scratch / "journal.sqlite" if scratch is not None else settings.journal_path
+    await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     return await Journal.open(path, clock=clock)
 
 

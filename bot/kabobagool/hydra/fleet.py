@@ -17,6 +17,7 @@ from kabobagool.hydra.fleet_snapshot import FeedView, FleetSnapshot
 from kabobagool.hydra.ledger import FleetLedger
 from kabobagool.hydra.market_task import MarketTask, Phase
 from kabobagool.hydra.rounds import DiscoveryRounds
+from kabobagool.settings_checks import at_the_venue
 from kabobagool.telemetry.health import HealthReason, HealthReport
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Fleet:
             started_ms=self.started_ms,
             profile=self.profile,
             mode=self.session.mode,
+            play_money=not at_the_venue(settings.host),
             wallet=(settings.proxy_address or settings.signer_address) if self.session.live else None,
             state=self.state,
             markets=rows,

@@ -84,12 +84,16 @@ class FeedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FleetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The fleet at one moment. Times are venue milliseconds; `state` is `starting`, `running` or `draining`."""
+    """The fleet at one moment. Times are venue milliseconds; `state` is `starting`, `running` or `draining`.
+
+    `play_money`: what it trades with is worth nothing, for orders go to a paper exchange.
+    """
 
     at_ms: int
     started_ms: int
     profile: str | None
     mode: str
+    play_money: bool
     wallet: str | None
     state: str
     markets: tuple[MarketRow, ...]

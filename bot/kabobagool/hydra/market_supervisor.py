@@ -1,13 +1,15 @@
 """Hydra's heart: keeps one supervised task for every market that discovery wants.
 
-Built by `fleet_assembly.py`. Discovery changes the roster, the tasks are brought in line with the roster, and a market that leaves is entered
-in the ledger with what it leaves behind. One market's failure is that market's; only what all of them share (the feed) ends the process.
+Built by `fleet_assembly.py`. Discovery changes the roster, the tasks are brought in line with the roster, and a market that leaves is
+entered in the ledger with what it leaves behind. One market's failure is that market's; only what all of them share (the feed) ends
+the process.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 from kabobagool.discovery.criteria import Criteria
 from kabobagool.discovery.hysteresis import Changes, Roster
@@ -23,11 +25,14 @@ from kabobagool.hydra.fleet import Fleet
 from kabobagool.hydra.market_task import MarketTask, OpenBot
 from kabobagool.hydra.payouts import Payout
 from kabobagool.hydra.rounds import DiscoveryRounds
+from kabobagool.venue.errors import VenueError
 
 log = logging.getLogger(__name__)
 
 OPENING_AT_ONCE: Final = 8
 """Markets that may be reconciled at the same time: a big fleet must not start with a flood of requests."""
+CLOSING_S: Final = 2.0
+"""Besides the time limit for hedges: for letting go of everything."""
 RESOLVED: Final = "resolved"
 STOPPED: Final = "stopped"
 
@@ -56,7 +61,9 @@ class MarketSupervisor:
         self._opening = asyncio.Semaphore(OPENING_AT_ONCE)
         self._payouts: dict[str, Payout] = {}
         self._level = True
-        self._any_gone = asyncio.Event()
+        self._kept: set[asyncio.Task[None]] = set()
+        account = session.account
+        self._keeper = PurseKeeper(purse=session.purse, reader=account.reader, clock=clock) if account else None
         self.rounds = DiscoveryRounds(
             venue=session.venue,
             gamma_host=settings.gamma_host,
@@ -84,12 +91,16 @@ class MarketSupervisor:
         )
 
     async def run(self, stop: asyncio.Event) -> bool:
-        """Trade until `stop` is set, then let every market finish its hedges. Whether no leg is left naked. Raises what all share raised."""
+        """Trade until `stop` is set, then let every market finish its hedges. Whether no leg is left naked.
+
+        Raises what all share raised.
+        """
         async with asyncio.TaskGroup() as self._group:
             shared = [self._group.create_task(self._feed.run(), name="feed")]
-            if self._session.account is not None:
-                keeper = PurseKeeper(purse=self._session.purse, reader=self._session.account.reader, clock=self._session.clock)
-                shared.append(self._group.create_task(keeper.run(), name="purse"))
+            if self._keeper is not None:
+                with suppress(VenueError):  # the keeper asks again; until then only the venue itself refuses what cannot be paid
+                    await self._keeper.count()
+                shared.append(self._group.create_task(self._keeper.run(), name="purse"))
             searching = [
                 self._group.create_task(self._search(), name="discovery"),
                 self._group.create_task(self.endings.run(), name="endings"),
@@ -104,20 +115,23 @@ class MarketSupervisor:
         """Take up what an earlier process owns, then look for more until cancelled."""
         if self._session.live:
             await self.rounds.adopt(await self._session.journal.markets())
-            self._follow(Changes((), ()))
         self.fleet.state = "running"
         await self.rounds.run()
 
     async def _drain(self, searching: list[asyncio.Task[None]]) -> None:
-        """Nothing new joins; every market finishes its hedges, each within its own time limit."""
+        """Nothing new joins; every market finishes its hedges within its time limit, and is cut off soon after that."""
         self.fleet.state = "draining"
         for task in searching:
             task.cancel()
         for market in self.fleet.tasks.values():
             market.leave(STOPPED)
-        while self.fleet.tasks:
-            await self._any_gone.wait()
-            self._any_gone.clear()
+        ended = asyncio.gather(*self._kept, return_exceptions=True)
+        limit = asyncio.ensure_future(self._session.clock.sleep(self._session.settings.drain_timeout_ms / 1000 + CLOSING_S))
+        waiting: set[asyncio.Future[Any]] = {ended, limit}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for late in (limit, *self._kept):
+            late.cancel()
+        await ended
 
     def _follow(self, changes: Changes) -> None:
         """Bring the tasks in line with the roster."""
@@ -136,18 +150,25 @@ class MarketSupervisor:
             market, open_bot=self._open_in_turn, clock=session.clock, rng=session.venue.rng, redact=self._redact, mode=session.mode
         )
         self.fleet.tasks[market.condition_id] = task
-        self._group.create_task(self._keep(task), name=f"market {market.slug}")
+        keeping = self._group.create_task(self._keep(task), name=f"market {market.slug}")
+        self._kept.add(keeping)
+        keeping.add_done_callback(self._kept.discard)
         log.info("market joined", extra={"market": market.slug, "condition_id": market.condition_id})
 
     async def _keep(self, task: MarketTask) -> None:
         """Run a market until it is gone, then close its books."""
-        await task.run()
+        try:
+            await task.run()
+        finally:
+            self._close_books(task)
+
+    def _close_books(self, task: MarketTask) -> None:
         condition_id = task.market.condition_id
         reason, payout = task.leaving_because or STOPPED, self._payouts.pop(condition_id, None)
         left = self.fleet.ledger.enter(task, reason=reason, at_ms=self._session.clock.now_ms(), payout=payout)
         self._level = self._level and (task.level or payout is not None)
+        self._session.purse.write_off(market=condition_id)
         del self.fleet.tasks[condition_id]
-        self._any_gone.set()
         shown = left.shown()
         log.info("market left", extra={"market": shown.market, "reason": reason, "payout": shown.payout, "profit": shown.profit})
 

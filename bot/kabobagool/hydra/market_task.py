@@ -19,8 +19,10 @@ from kabobagool.domain.position import EMPTY, Position
 from kabobagool.engine.bot import Bot
 from kabobagool.engine.position_tracker import PositionTracker
 from kabobagool.engine.snapshot import RuntimeSnapshot, snapshot_before_start
+from kabobagool.execution.journal import JournalError
 from kabobagool.feed.backoff import Backoff
 from kabobagool.hydra.fleet_snapshot import MarketRow
+from kabobagool.venue.errors import VenueError
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ class MarketTask:
         self.restarts = 0
         self.earlier = Counts()
         self.level = True
-        """Whether it ended without a naked leg; only meaningful once it is gone."""
+        """Whether its last bot left no leg naked, as far as can be said; only meaningful while none runs."""
         self.leaving_because: str | None = None
         self._market = market
         self._open_bot = open_bot
@@ -110,6 +112,8 @@ class MarketTask:
         if self.leaving_because is None:
             self.leaving_because = why
             self._stop.set()
+            if self.bot is not None:
+                self.bot.engine.stopping = True  # now, not when the bot wakes: nothing may be begun in between
             if self.phase is Phase.RUNNING:
                 self.phase = Phase.LEAVING
 
@@ -118,15 +122,20 @@ class MarketTask:
         return self.bot.holds_something() if self.bot else self._mode == "live"
 
     async def run(self) -> None:
-        """Trade until told to leave. Raises nothing but cancellation."""
-        while not self._stop.is_set():
-            started_s = self._clock.monotonic()
-            try:
-                await self._trade()
-            except Exception as e:
-                self._failed(e, ran_s=self._clock.monotonic() - started_s)
+        """Trade until told to leave. Raises nothing but cancellation.
+
+        Told so while it waits for a restart, one more bot looks after what the failed one may have left naked.
+        """
+        try:
+            while not await self._trades_to_its_end() and not self._stop.is_set():
                 await self._wait_for_restart()
-        self.phase = Phase.GONE
+                if self._stop.is_set() and self.level:
+                    break
+        except asyncio.CancelledError:
+            self.level = not (self.bot.engine.may_be_naked() if self.bot else self._mode == "live")
+            raise
+        finally:
+            self.phase = Phase.GONE
 
     def row(self, *, halted: bool) -> MarketRow:
         """The market as the fleet's page shows it."""
@@ -139,6 +148,16 @@ class MarketTask:
             trouble=self.trouble,
             restart_in_s=round(max(self._restart_at_s - self._clock.monotonic(), 0.0), 1) if waiting else None,
         )
+
+    async def _trades_to_its_end(self) -> bool:
+        """Run one bot; whether it ended because it was told to, and not by a failure."""
+        started_s = self._clock.monotonic()
+        try:
+            await self._trade()
+        except Exception as e:
+            self._failed(e, ran_s=self._clock.monotonic() - started_s)
+            return False
+        return True
 
     async def _trade(self) -> None:
         self.phase = Phase.STARTING
@@ -153,9 +172,10 @@ class MarketTask:
         if ran_s >= STEADY_S:
             self._backoff.settled()
         self.restarts += 1
-        self.level = not (self.bot and self.bot.engine.strategy.naked)
+        self.level = not (self.bot and self.bot.engine.may_be_naked())
         self.trouble = self._redact(first_cause(error))
-        log.error("market stopped", extra={"market": self._market.slug, "reason": self.trouble}, exc_info=error)
+        details = None if isinstance(error, VenueError | JournalError) else error
+        log.error("market stopped", extra={"market": self._market.slug, "reason": self.trouble}, exc_info=details)
 
     async def _wait_for_restart(self) -> None:
         pause_s = self._backoff.next_delay_s()

@@ -15,8 +15,9 @@ from kabobagool.discovery.hysteresis import Changes, Roster
 from kabobagool.domain.market import Market
 from kabobagool.engine.session import Venue
 from kabobagool.hydra.fleet_snapshot import DiscoveryView
+from kabobagool.hydra.market_task import first_cause
 from kabobagool.venue.errors import VenueError
-from kabobagool.venue.gamma import resolve_market
+from kabobagool.venue.gamma import MarketNotFound, MarketNotTradable, UnsupportedMarket, resolve_market
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +44,31 @@ class DiscoveryRounds:
     markets: dict[str, Market] = field(default_factory=dict)
     trouble: str | None = None
     failures: int = 0
+    _owed: list[str] = field(default_factory=list)
     _last: Round | None = None
     _last_ms: int | None = None
 
     async def adopt(self, condition_ids: Collection[str]) -> None:
-        """Put markets on the roster that an earlier process traded: what it may own there must be looked after, whatever the criteria say."""
-        for condition_id in condition_ids:
-            try:
-                market = await resolve_market(self.venue.reader, self.venue.clob, self.gamma_host, condition_id=condition_id)
-            except VenueError as e:
-                log.info("a market traded earlier is not taken up again", extra={"condition_id": condition_id, "reason": str(e)})
-                continue
-            self.markets[condition_id] = market
-            self.roster.adopt([condition_id], now_ms=self.venue.clock.now_ms())
+        """Put markets on the roster that an earlier process traded: what it may own there must be looked after, whatever the criteria say.
+
+        Those that the venue does not describe now are asked for again with every round, until it does.
+        """
+        self._owed = [condition_id for condition_id in condition_ids if not await self._adopted(condition_id)]
+
+    async def _adopted(self, condition_id: str) -> bool:
+        """Try once; whether no further try is needed."""
+        try:
+            market = await resolve_market(self.venue.reader, self.venue.clob, self.gamma_host, condition_id=condition_id)
+        except (MarketNotTradable, MarketNotFound, UnsupportedMarket) as e:
+            log.info("a market traded earlier is not taken up again", extra={"condition_id": condition_id, "reason": str(e)})
+            return True
+        except VenueError as e:
+            log.warning("a market traded earlier cannot be taken up yet", extra={"condition_id": condition_id, "error": str(e)})
+            return False
+        self.markets[condition_id] = market
+        self.roster.adopt([condition_id], now_ms=self.venue.clock.now_ms())
+        self.changed(Changes((), ()))
+        return True
 
     async def run(self) -> None:
         """One round after the other, until cancelled."""
@@ -65,24 +78,29 @@ class DiscoveryRounds:
             await self.venue.clock.sleep(pause_s)
 
     async def look(self) -> None:
-        """One round. What went wrong is in `trouble` then."""
-        now_ms = self.venue.clock.now_ms()
+        """One round. What went wrong is in `trouble` then, whatever it was: markets that trade must not end because nobody can look."""
         try:
-            found = await discover(
-                self.venue.reader,
-                self.venue.clob,
-                self.gamma_host,
-                criteria=self.criteria,
-                now_ms=now_ms,
-                wall_ms=self.wall_ms,
-                watched=tuple(self.roster.watched),
-            )
-        except VenueError as e:
-            self.trouble = str(e)
+            await self.adopt(self._owed)
+            await self._look()
+        except Exception as e:
+            known = isinstance(e, VenueError)
+            self.trouble = str(e) if known else first_cause(e)
             self.failures += 1
-            log.warning("discovery failed; the fleet stays as it is", extra={"error": self.trouble})
-            return
-        self.trouble, self.failures = None, 0
+            log.warning("discovery failed; the fleet stays as it is", extra={"error": self.trouble}, exc_info=None if known else e)
+        else:
+            self.trouble, self.failures = None, 0
+
+    async def _look(self) -> None:
+        now_ms = self.venue.clock.now_ms()
+        found = await discover(
+            self.venue.reader,
+            self.venue.clob,
+            self.gamma_host,
+            criteria=self.criteria,
+            now_ms=now_ms,
+            wall_ms=self.wall_ms,
+            watched=tuple(self.roster.watched),
+        )
         self._take(found, now_ms)
 
     def view(self) -> DiscoveryView:

@@ -1,6 +1,6 @@
 """The file in which Prometheus finds this process: written whole or not at all, so that a scrape never reads half of it.
 
-`market_supervisor.py`'s command writes it when the server listens and empties it at the end. The format is `file_sd`: a list of target groups.
+`cli/hydra.py` writes it when the server listens and empties it at the end. The format is `file_sd`: a list of target groups.
 """
 
 import json

@@ -27,17 +27,18 @@ export class Panels {
     setText(byId("as-of"), `as of ${clock(facts.at_ms)}, running for ${roughly(facts.at_ms - facts.started_ms)}`);
   }
 
-  #showHead({ mode, state, profile, wallet, totals }) {
+  #showHead({ mode, play_money: playMoney, state, profile, wallet, totals }) {
     const live = mode === "live";
-    document.body.classList.toggle("live", live);
-    document.body.classList.toggle("dry", !live);
-    setText(byId("mode"), live ? "LIVE · real money" : "DRY RUN · no real orders");
+    const real = live && !playMoney;
+    document.body.classList.toggle("live", real);
+    document.body.classList.toggle("dry", !real);
+    setText(byId("mode"), real ? "LIVE · real money" : live ? "LIVE · play money" : "DRY RUN · no real orders");
     setText(byId("fleet-state"), words(state));
     setClass(byId("fleet-state"), `fleet-state ${state}`);
     setText(byId("identity"), [profile && `profile ${profile}`, wallet && `wallet ${short(wallet)}`].filter(Boolean).join(" · "));
     byId("identity").title = wallet ?? "";
     byId("halt-all").disabled = false;
-    this.title = `${live ? "LIVE" : "dry run"} · ${dollars(totals.locked_profit)} locked · ${count(this.fleet.markets.size)} markets`;
+    this.title = `${real ? "LIVE" : live ? "play money" : "dry run"} · ${dollars(totals.locked_profit)} locked · ${count(this.fleet.markets.size)} markets`;
   }
 
   #showNotices({ halts, discovery, at_ms: now }) {
