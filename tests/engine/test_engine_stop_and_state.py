@@ -9,7 +9,8 @@ from kabobagool.domain.intent import Purpose
 from kabobagool.domain.market import Outcome
 from kabobagool.domain.money import parse_micros
 from kabobagool.domain.outcome import Killed, Unknown
-from kabobagool.engine.market_engine import MAX_WAIT_S, PRIORITIES, EngineState
+from kabobagool.engine.gate_window import MAX_WAIT_S, PRIORITIES
+from kabobagool.engine.market_engine import EngineState
 from kabobagool.gate.interface import Priority
 
 

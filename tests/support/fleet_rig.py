@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from kabobagool.domain.book import PairView
-from kabobagool.engine.session import TradingSession, open_session
 from kabobagool.engine.strategy import KabobagoolStrategy
 from kabobagool.hydra.fleet_assembly import assemble_fleet
 from kabobagool.hydra.fleet_snapshot import MarketRow
@@ -24,6 +23,7 @@ from kabobagool.hydra.market_supervisor import MarketSupervisor
 from kabobagool.hydra.market_task import MarketTask
 from kabobagool.settings import load_settings
 from kabobagool.telemetry.metrics import BotMetrics
+from kabobagool.trading.session import TradingSession, open_session
 from paper_exchange.app import ServeOptions
 from paper_exchange.exchange import ExchangeSettings
 from paper_exchange.faults import Fault, FaultPlan

@@ -6,14 +6,14 @@ Called by `cli/run.py`; a fleet is built by `cli/hydra.py` instead.
 from contextlib import suppress
 
 from kabobagool.engine.bot import Bot
-from kabobagool.engine.market_bot import OnView, open_bot
 from kabobagool.engine.metrics_observer import MetricsObserver
 from kabobagool.engine.purse import PurseKeeper
-from kabobagool.engine.session import feed_settings, find_market, open_session
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.market_feed import MarketFeed
 from kabobagool.settings import Settings
 from kabobagool.telemetry.metrics import BotMetrics
+from kabobagool.trading.market_bot import OnView, open_bot
+from kabobagool.trading.session import feed_settings, find_market, open_session
 from kabobagool.venue.errors import VenueError
 
 

@@ -66,7 +66,7 @@ def command(*, environment: dict[str, str], as_json: bool, show_all: bool, whole
 
 
 async def _look(settings: Settings, criteria: Criteria, *, whole: bool, on_reject: Callable[[Rejection], None]) -> tuple[Round, int]:
-    from kabobagool.engine.session import reach_venue
+    from kabobagool.trading.session import reach_venue
 
     venue = await reach_venue(settings)
     now_ms = venue.clock.now_ms()

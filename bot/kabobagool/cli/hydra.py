@@ -68,9 +68,9 @@ def command(context: click.Context, *, environment: dict[str, str], profile: str
 
 async def trade(config: SupervisorConfig, *, redact: Callable[[str], str], announce: Announce) -> tuple[bool, Sequence[str]]:
     """Run a fleet until a signal. Whether no leg was left naked, and a sentence for every position that stays."""
-    from kabobagool.engine.session import open_session
     from kabobagool.hydra.fleet_assembly import assemble_fleet
     from kabobagool.hydra.task_health import FleetServer
+    from kabobagool.trading.session import open_session
 
     settings, stop = config.settings, stop_on_signals()
     metrics = BotMetrics()

@@ -40,8 +40,8 @@ def command(*, environment: dict[str, str], as_json: bool) -> None:
 
 
 async def _rebuild(settings: Settings) -> tuple[Market, Reconciliation]:
-    from kabobagool.engine.market_bot import rebuild
-    from kabobagool.engine.session import find_market, open_account, open_journal, reach_venue
+    from kabobagool.trading.market_bot import rebuild
+    from kabobagool.trading.session import find_market, open_account, open_journal, reach_venue
 
     venue = await reach_venue(settings)
     try:

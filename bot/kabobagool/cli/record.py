@@ -76,7 +76,7 @@ def command(*, environment: dict[str, str], out: Path, seconds: float | None, as
 
 
 async def _record(settings: Settings, out: Path, seconds: float | None) -> dict[str, Any]:
-    from kabobagool.engine.session import reach_venue
+    from kabobagool.trading.session import reach_venue
 
     console = Console(stderr=True, highlight=False)
     venue = await reach_venue(settings)

@@ -1,6 +1,6 @@
 """Puts one market's engine together: the same one for a single bot, for Hydra and for a replay; only what is handed in differs.
 
-Called by `market_bot.py` with a live or simulated account, and by `replay/` with virtual time.
+Called by `trading/market_bot.py` with a live or simulated account, and by `replay/` with virtual time.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """One bot: the feed, the engine and everything around them for one market, started, supervised and stopped together.
 
-Built by `market_bot.py`; run alone by `cli/run.py`, beside others by `hydra/`. If any part dies the whole bot ends with that part's error,
-because a bot that is half alive is the one that nobody notices.
+Built by `trading/market_bot.py`; run alone by `cli/run.py`, beside others by `hydra/`. If any part dies the whole bot ends with that part's
+error, because a bot that is half alive is the one that nobody notices.
 """
 
 import asyncio

@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TypedDict
 
 from kabobagool.clock import Clock
 from kabobagool.domain.book import PairView
@@ -23,6 +22,7 @@ from kabobagool.domain.money import Micros
 from kabobagool.domain.outcome import Filled, OrderOutcome
 from kabobagool.domain.position import Fill
 from kabobagool.engine.cooldown import Cooldown
+from kabobagool.engine.gate_window import GateWindow, may_stand_in
 from kabobagool.engine.observer import EngineObserver
 from kabobagool.engine.order_flow import NotSent, OrderFlow, Sent, outcome_name
 from kabobagool.engine.position_tracker import PositionTracker
@@ -34,18 +34,10 @@ from kabobagool.execution.client import SignedOrder
 from kabobagool.execution.fills import OrderFill
 from kabobagool.execution.orphan import is_orphan, resolve_orphan
 from kabobagool.feed.price_buffer import ConflatingPriceBuffer
-from kabobagool.gate.interface import Answer, Granted, OrderGate, Priority, Refused
+from kabobagool.gate.interface import OrderGate, Refused
 
 log = logging.getLogger(__name__)
 
-PRIORITIES = {
-    Purpose.PAIR: Priority.NEW_PAIR,
-    Purpose.LEG: Priority.NEW_PAIR,
-    Purpose.HEDGE: Priority.HEDGE,
-    Purpose.UNWIND: Priority.UNWIND,
-}
-MAX_WAIT_S = {Priority.NEW_PAIR: 1.0, Priority.HEDGE: 10.0, Priority.UNWIND: 10.0}
-"""A new pair that has to queue longer than this is stale by then; a naked leg waits its turn."""
 NAKED_LEG_POLL_S = 1.0
 SHORTEST_WAIT_S = 0.01
 """A remainder of a float is no wait: the clock would stand still before it."""
@@ -64,15 +56,6 @@ class EngineState(StrEnum):
     DEGRADED = "degraded"
     RESOLVED = "resolved"
     STOPPING = "stopping"
-
-
-class GateRequest(TypedDict):
-    """What the gate is asked for, and given back when it was not used."""
-
-    market: str
-    cost: int
-    notional: Micros
-    priority: Priority
 
 
 class MarketEngine:
@@ -112,7 +95,7 @@ class MarketEngine:
         self._spent_ms = (-1, -1)
         self._buffer = buffer
         self._flow = flow
-        self._gate = gate
+        self._window = GateWindow(gate, market=view.market.condition_id, clock=clock, observer=observer)
         self._clock = clock
         self._observer = observer
         self._lock = asyncio.Lock()
@@ -255,7 +238,7 @@ class MarketEngine:
     def _tell_exposure(self) -> None:
         """What was granted is spent or never left; only an order of unknown end stays counted as on its way."""
         if not self.unknown.open:
-            self._gate.set_exposure(self.market.condition_id, max(self.tracker.position.spent, 0))
+            self._window.set_exposure(max(self.tracker.position.spent, 0))
 
     async def _next_view(self) -> PairView:
         """The next view worth a decision. With a leg naked or a cooldown running, time alone changes what may be done."""
@@ -289,19 +272,25 @@ class MarketEngine:
             self._let_go_of_money()
 
     async def _carry_out(self, intent: Intent, ask: Callable[[PairView], Intent | Reject], view: PairView) -> None:
-        answer = await self._ask_the_gate(intent)
+        answer = await self._window.ask(intent)
         if isinstance(answer, Refused):
             self.cooldown.hold(self._clock.monotonic(), min(max(answer.retry_after_s, GATE_RETRY_S[0]), GATE_RETRY_S[1]))
             self.strategy.gave_up(Reason.GATE_REFUSED)
             return
-        result = await self._send(intent, ask, view)
-        if isinstance(result, NotSent):
-            self._gate.give_back(answer, **self._request(intent))  # what did not leave costs no other market its turn
+        left = False
+        try:
+            result = await self._send(intent, ask, view)
+            left = isinstance(result, Sent)
+        finally:
+            if not (left or self.cut_off):
+                self._window.give_back(answer, intent)
         await self._after(result)
 
-    async def _send(self, intent: Intent, ask: Callable[[PairView], Intent | Reject], view: PairView) -> Sent | NotSent:
-        if ask(view) != intent:
+    async def _send(self, granted: Intent, ask: Callable[[PairView], Intent | Reject], view: PairView) -> Sent | NotSent:
+        intent = ask(view)
+        if isinstance(intent, Reject) or not may_stand_in(intent, granted):
             return NotSent(Reason.VIEW_MOVED)
+        self.purse.hold(self._cost(intent), market=self.market.condition_id)
         self._purpose = intent.purpose
         try:
             return await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self._leaving)
@@ -313,22 +302,6 @@ class MarketEngine:
             self._sending = False
             self.booked()
 
-    async def _ask_the_gate(self, intent: Intent) -> Answer:
-        request = self._request(intent)
-        answer = await self._gate.acquire(**request, max_wait_s=MAX_WAIT_S[request["priority"]])
-        self._observer.gate(answer)
-        if isinstance(answer, Granted):
-            await self._clock.sleep(answer.wait_s)
-        return answer
-
-    def _request(self, intent: Intent) -> GateRequest:
-        return GateRequest(
-            market=self.market.condition_id,
-            cost=len(intent.orders),
-            notional=sum(order.dollars for order in intent.orders),
-            priority=PRIORITIES[intent.purpose],
-        )
-
     async def _after(self, result: Sent | NotSent) -> None:
         if isinstance(result, NotSent):
             self.strategy.gave_up(result.reason)
@@ -337,7 +310,7 @@ class MarketEngine:
             return
         trouble = trouble_of(result.last)
         if trouble.pause_s:
-            await self._gate.pause(seconds=trouble.pause_s, reason=outcome_name(result.last))
+            await self._window.pause(seconds=trouble.pause_s, reason=outcome_name(result.last))
 
     def _entry(self, view: PairView) -> Intent | Reject:
         # The lock is ours while this is asked, so only what stands besides it counts.

@@ -1,6 +1,6 @@
 """A wallet's account as the settings describe it: the wallet itself, the credentials they give, and a reader of its balances and trades.
 
-Used by `engine/session.py` to trade and by `doctor/account_checks.py` to check, so that what was examined is what will trade.
+Used by `trading/session.py` to trade and by `doctor/account_checks.py` to check, so that what was examined is what will trade.
 """
 
 from kabobagool.clock import Clock

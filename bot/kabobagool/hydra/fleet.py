@@ -10,7 +10,6 @@ from typing import Final
 
 from kabobagool.domain.money import format_dollars, format_micros
 from kabobagool.domain.position import Position
-from kabobagool.engine.session import TradingSession
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.gate.interface import WALLET
 from kabobagool.hydra.fleet_snapshot import FeedView, FleetSnapshot
@@ -19,6 +18,7 @@ from kabobagool.hydra.market_task import MarketTask, Phase
 from kabobagool.hydra.rounds import DiscoveryRounds
 from kabobagool.settings_checks import at_the_venue
 from kabobagool.telemetry.health import HealthReason, HealthReport
+from kabobagool.trading.session import TradingSession
 
 log = logging.getLogger(__name__)
 

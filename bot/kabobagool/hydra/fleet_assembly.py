@@ -1,6 +1,6 @@
 """Puts a fleet together on a trading session: one shared feed, a bot for each market on top of it, and the supervisor of them all.
 
-Called by `cli/hydra.py`; the engines are those of a single bot (`engine/market_bot.py`).
+Called by `cli/hydra.py`; the engines are those of a single bot (`trading/market_bot.py`).
 """
 
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from kabobagool.discovery.criteria import criteria_of
 from kabobagool.domain.market import Market
 from kabobagool.domain.position import Position
 from kabobagool.engine.bot import Bot
-from kabobagool.engine.market_bot import OnView, open_bot
 from kabobagool.engine.metrics_observer import MetricsObserver
 from kabobagool.engine.position_tracker import PositionTracker
-from kabobagool.engine.session import TradingSession, feed_settings
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.multiplex_feed import MultiplexedMarketFeed, OnDefect
 from kabobagool.feed.subscription import Subscription, Subscriptions
 from kabobagool.hydra.market_supervisor import MarketSupervisor
 from kabobagool.telemetry.metrics import BotMetrics
+from kabobagool.trading.market_bot import OnView, open_bot
+from kabobagool.trading.session import TradingSession, feed_settings
 
 
 class FleetObserver(MetricsObserver):

@@ -17,7 +17,6 @@ from kabobagool.domain.market import Market
 from kabobagool.engine.bot import Bot
 from kabobagool.engine.position_tracker import PositionTracker
 from kabobagool.engine.purse import PurseKeeper
-from kabobagool.engine.session import TradingSession
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.multiplex_feed import MultiplexedMarketFeed
 from kabobagool.hydra.endings import Endings
@@ -25,6 +24,7 @@ from kabobagool.hydra.fleet import Fleet
 from kabobagool.hydra.market_task import MarketTask, OpenBot
 from kabobagool.hydra.payouts import Payout
 from kabobagool.hydra.rounds import DiscoveryRounds
+from kabobagool.trading.session import TradingSession
 from kabobagool.venue.errors import VenueError
 
 log = logging.getLogger(__name__)

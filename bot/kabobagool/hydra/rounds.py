@@ -13,9 +13,9 @@ from kabobagool.discovery.criteria import Criteria
 from kabobagool.discovery.discover import Round, discover
 from kabobagool.discovery.hysteresis import Changes, Roster
 from kabobagool.domain.market import Market
-from kabobagool.engine.session import Venue
 from kabobagool.hydra.fleet_snapshot import DiscoveryView
 from kabobagool.hydra.market_task import first_cause
+from kabobagool.trading.session import Venue
 from kabobagool.venue.errors import VenueError
 from kabobagool.venue.gamma import MarketNotFound, MarketNotTradable, UnsupportedMarket, resolve_market
 

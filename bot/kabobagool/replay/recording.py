@@ -14,12 +14,12 @@ from kabobagool.discovery.criteria import criteria_of
 from kabobagool.discovery.discover import discover
 from kabobagool.domain.book import PairView
 from kabobagool.domain.market import Market
-from kabobagool.engine.session import Venue, feed_settings, find_market
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.multiplex_feed import MultiplexedMarketFeed
 from kabobagool.replay.recorder import TapeRecorder
 from kabobagool.replay.tape_writer import TapeWriter
 from kabobagool.settings import Settings
+from kabobagool.trading.session import Venue, feed_settings, find_market
 from kabobagool.venue.errors import VenueError
 
 log = logging.getLogger(__name__)

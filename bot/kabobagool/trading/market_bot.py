@@ -15,7 +15,6 @@ from kabobagool.engine.bot import Bot, RunningFeed
 from kabobagool.engine.memory import Memory
 from kabobagool.engine.observer import EngineObserver
 from kabobagool.engine.position_tracker import PositionTracker
-from kabobagool.engine.session import Account, StartError, TradingSession
 from kabobagool.execution.client import ExecutionClient
 from kabobagool.execution.dry_run import DryRunExecution
 from kabobagool.execution.fills import FillStatus, OrderFill
@@ -24,6 +23,7 @@ from kabobagool.execution.reconcile import Reconciliation, reconcile, resolve_op
 from kabobagool.execution.settlement import SettlementTracker
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.settings import Settings
+from kabobagool.trading.session import Account, StartError, TradingSession
 
 OnView = Callable[[PairView], None]
 

@@ -1,0 +1,68 @@
+"""Leave that was given and not used costs nobody a turn, and the wait that is told is the one that was waited."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.support.engine_rig import EngineRig, engine_rig
+
+from kabobagool.gate.interface import Answer, Granted, Priority, Refused
+
+BUSY_US = 200_000
+
+
+async def busy_gate(rig: EngineRig) -> None:
+    """Somebody else just took all slots there were."""
+    answer = await rig.gate.acquire(market="0xother", cost=2, notional=0, priority=Priority.NEW_PAIR, max_wait_s=0)
+    assert isinstance(answer, Granted)
+
+
+async def slots_come_after_s(rig: EngineRig) -> float:
+    """How long another market would wait now for a pair."""
+    answer = await rig.gate.acquire(market="0xthird", cost=2, notional=0, priority=Priority.NEW_PAIR, max_wait_s=0)
+    return answer.retry_after_s if isinstance(answer, Refused) else 0.0
+
+
+async def test_an_engine_that_is_stopped_while_it_waits_leaves_its_slots_to_the_others(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path, interval_us=BUSY_US) as rig:
+        await busy_gate(rig)
+        await rig.show("0.48", "0.45")
+        assert await slots_come_after_s(rig) == pytest.approx(0.8, abs=0.01), "the slots of both markets are taken"
+        assert rig.task is not None
+        rig.task.cancel()
+        await asyncio.gather(rig.task, return_exceptions=True)
+        assert await slots_come_after_s(rig) == pytest.approx(0.4, abs=0.01), "those that were not used are free again"
+        assert rig.execution.sent == []
+        rig.task = None
+
+
+async def test_an_engine_that_is_stopped_while_it_signs_leaves_its_slots_to_the_others(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path, interval_us=BUSY_US) as rig:
+        started = asyncio.Event()
+
+        async def never(*_: object) -> None:
+            started.set()
+            await asyncio.Event().wait()
+
+        rig.execution.prepare = never  # type: ignore[method-assign,assignment]
+        rig.show_now("0.48", "0.45")
+        await started.wait()
+        assert await slots_come_after_s(rig) > 0
+        assert rig.task is not None
+        rig.task.cancel()
+        await asyncio.gather(rig.task, return_exceptions=True)
+        assert await slots_come_after_s(rig) == 0
+        rig.task = None
+
+
+async def test_the_wait_that_is_told_is_the_one_that_was_waited(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path, interval_us=BUSY_US) as rig:
+        told: list[Answer] = []
+        rig.listener.gate = told.append  # type: ignore[method-assign]
+        await busy_gate(rig)
+        await rig.show("0.48", "0.45")
+        assert told == [], "nothing is told before it is known"
+        await rig.clock.advance(0.5)
+        (answer,) = told
+        assert isinstance(answer, Granted)
+        assert answer.wait_s == pytest.approx(0.4, abs=0.01)
