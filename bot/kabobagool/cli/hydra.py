@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from kabobagool.cli.options import PROFILE_HELP, json_option, options_given, settings_options
+from kabobagool.cli.plain_errors import told_plainly
 from kabobagool.execution.journal import JournalError
 from kabobagool.hydra.profile_files import folders_of
 from kabobagool.hydra.supervisor_config import SupervisorConfig, load_supervisor_config
@@ -31,7 +32,6 @@ from kabobagool.venue.errors import VenueError
 
 log = logging.getLogger(__name__)
 
-KNOWN = (VenueError, JournalError, HealthServerError, TargetsError)
 TOKEN_BYTES = 16
 Announce = Callable[[dict[str, object]], None]
 
@@ -51,16 +51,11 @@ def command(context: click.Context, *, environment: dict[str, str], profile: str
         click.echo(f"warning: {warning}", err=True)
     settings = config.settings
     masks = settings_secrets(settings)
-    with LogPipeline(level=settings.log_level, websockets_level=settings.websockets_log_level, style=settings.log_format, secrets=masks):
-        try:
-            level, left = asyncio.run(trade(config, redact=Redactor(masks).mask, announce=announcer(as_json=as_json)))
-        except KNOWN as e:
-            raise click.ClickException(str(e)) from None
-        except BaseExceptionGroup as e:
-            known = e.subgroup(KNOWN)
-            if known is None:
-                raise
-            raise click.ClickException("; ".join(str(part) for part in known.exceptions)) from None
+    pipeline = LogPipeline(
+        level=settings.log_level, websockets_level=settings.websockets_log_level, style=settings.log_format, secrets=masks
+    )
+    with pipeline, told_plainly(VenueError, JournalError, HealthServerError, TargetsError):
+        level, left = asyncio.run(trade(config, redact=Redactor(masks).mask, announce=announcer(as_json=as_json)))
     for line in left:
         click.echo(f"left: {line}", err=True)
     sys.exit(0 if level else 1)

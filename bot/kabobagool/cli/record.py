@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from kabobagool.cli.options import json_option, settings_options
+from kabobagool.cli.options import json_option, profile_option, settings_options
+from kabobagool.cli.plain_errors import told_plainly
 from kabobagool.clock import SystemClock
 from kabobagool.replay.recording import Recording
 from kabobagool.replay.tape import TapeError
@@ -55,6 +56,7 @@ def span_s(context: click.Context, option: click.Parameter, value: str | None) -
 )
 @json_option
 @settings_options(*OPTIONS)
+@profile_option
 def command(*, environment: dict[str, str], out: Path, seconds: float | None, as_json: bool) -> None:
     """Write the live prices of markets to a tape.
 
@@ -62,16 +64,9 @@ def command(*, environment: dict[str, str], out: Path, seconds: float | None, as
     would choose, and new ones as they appear. The tape holds public data only. `kabobagool replay TAPE` plays it.
     """
     settings = load_settings(environment, market_required=False)
-    with LogPipeline(level=settings.log_level, style=settings.log_format, secrets=settings_secrets(settings)):
-        try:
-            result = asyncio.run(_record(settings, out, seconds))
-        except (VenueError, TapeError) as e:
-            raise click.ClickException(str(e)) from None
-        except BaseExceptionGroup as e:
-            known = e.subgroup((VenueError, TapeError))
-            if known is None:
-                raise
-            raise click.ClickException("; ".join(str(part) for part in known.exceptions)) from None
+    pipeline = LogPipeline(level=settings.log_level, style=settings.log_format, secrets=settings_secrets(settings))
+    with pipeline, told_plainly(VenueError, TapeError):
+        result = asyncio.run(_record(settings, out, seconds))
     click.echo(json.dumps(result, indent=2) if as_json else closing_line(result))
 
 

@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from kabobagool.cli.options import json_option, settings_options
+from kabobagool.cli.plain_errors import told_plainly
 from kabobagool.engine.bot import Bot
 from kabobagool.engine.market_engine import EngineState
 from kabobagool.execution.journal import JournalError
@@ -35,21 +36,14 @@ STATE_LOOK_S = 0.5
 def command(*, environment: dict[str, str], as_json: bool) -> None:
     """Trade one market named by the environment. No real order leaves unless DRY_RUN=false and PRIVATE_KEY are both set."""
     settings = load_settings(environment)
-    with LogPipeline(
+    pipeline = LogPipeline(
         level=settings.log_level,
         websockets_level=settings.websockets_log_level,
         style=settings.log_format,
         secrets=settings_secrets(settings),
-    ):
-        try:
-            level = asyncio.run(trade(settings, announce=_announcer(as_json=as_json)))
-        except (VenueError, JournalError, HealthServerError) as e:
-            raise click.ClickException(str(e)) from None
-        except BaseExceptionGroup as e:
-            known = e.subgroup((VenueError, JournalError))
-            if known is None:
-                raise
-            raise click.ClickException("; ".join(str(part) for part in known.exceptions)) from None
+    )
+    with pipeline, told_plainly(VenueError, JournalError, HealthServerError):
+        level = asyncio.run(trade(settings, announce=_announcer(as_json=as_json)))
     sys.exit(0 if level else 1)
 
 
