@@ -40,7 +40,8 @@ class ServeOptions:
 
     `inject` lays that many true dislocations over each recorded market (synthetic books: that many each hour); `markets` keeps the first
     few, 0 means all recorded ones and one synthetic one; `synthetic` puts that many made-up markets beside the recorded ones, `duration_ms`
-    long and dislocated as often; `from_offset_ms` starts recorded markets at that moment of their quarter hour.
+    long and dislocated as often; `from_offset_ms` starts recorded markets at that moment of their quarter hour; `catalogue` lists that many
+    markets more, which have no books.
     """
 
     port: int = 8080
@@ -57,6 +58,7 @@ class ServeOptions:
     markets: int = 0
     synthetic: int = 0
     duration_ms: int = _HOUR_MS
+    catalogue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def checked(options: ServeOptions) -> ServeOptions:
         raise OptionError(f"port={options.port}: give a port from 0 (any free one) to {_HIGHEST_PORT}")
     if not 0 < options.speed < float("inf"):
         raise OptionError(f"speed={options.speed}: venue time has to move forward, give a number above 0 (1 is real time)")
-    for name in ("balance_micros", "inject", "order_latency_ms", "markets", "synthetic"):
+    for name in ("balance_micros", "inject", "order_latency_ms", "markets", "synthetic", "catalogue"):
         if getattr(options, name) < 0:
             raise OptionError(f"{name}={getattr(options, name)}: give 0 or more")
     if options.duration_ms <= 0:
@@ -186,6 +188,7 @@ async def serve(options: ServeOptions, ready: Callable[[dict[str, Any]], None], 
         balance_micros=options.balance_micros,
         seed=options.seed,
         books=books_label(options),
+        catalogue=options.catalogue,
         attribution=ATTRIBUTION if options.books == "recorded" else "",
     )
     async with serving(Venue.opened(exchange, clock, settings), host=options.host, port=options.port) as running:

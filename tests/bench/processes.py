@@ -21,6 +21,7 @@ from tests.bench.measure import Benchmark, Figure, Samples, Target, figure
 from tests.bench.orders import KEY
 
 GROUP = "process"
+ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 3
 REST_S = 5.0
 LOOK_S = 0.005
@@ -55,16 +56,16 @@ def benchmarks(scratch: Path) -> list[Benchmark]:
 def _bots(scratch: Path) -> Sequence[Figure]:
     ready: dict[str, list[float]] = {name: [] for name in (*MODES, BARE_TEXT)}
     memory: dict[str, list[float]] = {name: [] for name in ready}
-    with _process(EXCHANGE) as exchange:
+    with started(EXCHANGE) as exchange:
         for turn in range(ROUNDS):
             with contextlib.ExitStack() as running:
-                started = {name: running.enter_context(_bot(exchange.facts, scratch, live=live)) for name, live in MODES.items()}
-                started[BARE_TEXT] = running.enter_context(_process(("-c", BARE)))
-                for name, one in started.items():
+                all_of_them = {name: running.enter_context(_bot(exchange.facts, scratch, live=live)) for name, live in MODES.items()}
+                all_of_them[BARE_TEXT] = running.enter_context(started(("-c", BARE)))
+                for name, one in all_of_them.items():
                     ready[name].append(one.ready_s)
                 if turn == ROUNDS - 1:
                     time.sleep(REST_S)
-                    for name, one in started.items():
+                    for name, one in all_of_them.items():
                         memory[name].append(one.resident_kib())
     starts = _figures(ready, "start to both books", "s", 1.0, Target(1.5))
     return [*starts, *_figures(memory, "memory after 5 s", "MiB", MIB_IN_KIB, Target(70.0))]
@@ -93,17 +94,17 @@ def _bot(venue: Mapping[str, Any], scratch: Path, *, live: bool) -> Iterator[Sta
     if live:
         environment |= {"DRY_RUN": "false", "PRIVATE_KEY": KEY}
     began = time.perf_counter()
-    with _process(["-c", KABOBAGOOL, "run", "--json"], environment) as started:
-        url = f"http://127.0.0.1:{started.facts['port']}/health"
+    with started(["-c", KABOBAGOOL, "run", "--json"], environment) as bot:
+        url = f"http://127.0.0.1:{bot.facts['port']}/health"
         while not _healthy(url):
             assert time.perf_counter() - began < PATIENCE_S, f"{url} was never 200"
             time.sleep(LOOK_S)
-        started.ready_s = time.perf_counter() - began
-        yield started
+        bot.ready_s = time.perf_counter() - began
+        yield bot
 
 
 @contextlib.contextmanager
-def _process(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Started]:
+def started(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Started]:
     """A Python process that says one line of JSON when it is up; ended when the block is left."""
     began = time.perf_counter()
     with subprocess.Popen(
@@ -111,6 +112,7 @@ def _process(arguments: Sequence[str], environment: Mapping[str, str] | None = N
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        cwd=ROOT,
         text=True,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **(environment or {})},
     ) as process:

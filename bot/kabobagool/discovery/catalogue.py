@@ -18,6 +18,7 @@ from kabobagool.venue.transport import HttpReply
 
 KEYSET: Final = "/markets/keyset"
 MAX_TOKEN_ID: Final = 2**256 - 1
+_MICRO: Final = Decimal(MICRO)
 _MOST_DIGITS: Final = 40
 _DECIMAL_DIGITS: Final = 78
 _HEX_DIGITS: Final = 66
@@ -38,6 +39,7 @@ class Listing(msgspec.Struct, rename="camel", kw_only=True):
     question: object = None
     version: object = None
     outcomes: object = None
+    outcome_prices: object = None
     clob_token_ids: object = None
     active: object = None
     closed: object = None
@@ -107,9 +109,11 @@ def volume_24h(listing: Listing) -> Micros:
 
 def rough_micros(value: object) -> Micros:
     """A number in millionths, cut; 0 for what is missing, negative, endless or no number."""
+    if value is None:
+        return 0
     try:
         number = value if isinstance(value, Decimal) else Decimal(plain_text(value) or "0")
-        return max(int(number * MICRO), 0) if number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS else 0
+        return max(int(number * _MICRO), 0) if abs(number.adjusted()) < _MOST_DIGITS else 0
     except (ValueError, ArithmeticError):
         return 0
 

@@ -17,6 +17,7 @@ from kabobagool.discovery.filters import first_objection
 from kabobagool.discovery.freshness import CacheAge
 from kabobagool.discovery.reasons import Reason, Tally
 from kabobagool.discovery.shortlist import Shortlist
+from kabobagool.domain.money import Micros
 from kabobagool.venue.gamma import GammaMarket, UnsupportedMarket
 from kabobagool.venue.reader import Reader, ResponseError
 from kabobagool.venue.transport import HttpReply, Params
@@ -102,8 +103,8 @@ class CatalogueCrawl:
                     break
                 wanted = [("condition_ids", condition_id) for condition_id in missing]
                 page = await self._page([("limit", str(PAGE_SIZE)), ("closed", closed), *wanted])
-                asked = [listing for listing in page.listings if listing.condition_id in missing]
-                qualifying += [market for listing in asked if (market := self._judged(listing, ranked=False)) is not None]
+                asked = [listing for listing in page.listings if text(listing.condition_id) in missing]
+                qualifying += [market for listing in asked if (market := self._judged(listing)) is not None]
                 for listing in asked:
                     missing.pop(text(listing.condition_id), None)
             for condition_id in missing:
@@ -114,27 +115,31 @@ class CatalogueCrawl:
         """Judge every entry of a page of the sorted listing."""
         self.progress.pages += 1
         self.progress.seen += len(page.listings) + page.rubbish
-        self.progress.sorted = self.progress.sorted and _descends(page.listings)
+        volumes = [volume_24h(listing) for listing in page.listings]
+        self.progress.sorted = self.progress.sorted and _descends(volumes)
         for _ in range(page.rubbish):
             self._tally.reject("", "", Reason.UNREADABLE)
-        for listing in page.listings:
-            self._consider(listing)
+        for listing, volume in zip(page.listings, volumes, strict=True):
+            self._consider(listing, volume)
         self.progress.candidates = len(self.shortlist)
 
-    def _consider(self, listing: Listing) -> None:
-        market = self._judged(listing)
+    def _consider(self, listing: Listing, volume: Micros) -> None:
+        market = self._judged(listing, rank=volume)
         pushed_out = self.shortlist.offer(market) if market is not None else None
         if pushed_out is not None:
             self._tally.reject(pushed_out.condition_id, pushed_out.slug, Reason.OVER_MAX_MARKETS)
 
-    def _standing(self, listing: Listing) -> Reason | None:
+    def _standing(self, listing: Listing, volume: Micros) -> Reason | None:
         """Why a market that passed the filters is not read any further."""
-        if listing.condition_id in self.shortlist:
+        if text(listing.condition_id) in self.shortlist:
             return Reason.LISTED_TWICE
-        return None if self.shortlist.has_room_for(volume_24h(listing)) else Reason.OVER_MAX_MARKETS
+        return None if self.shortlist.has_room_for(volume) else Reason.OVER_MAX_MARKETS
 
-    def _judged(self, listing: Listing, *, ranked: bool = True) -> GammaMarket | None:
-        objection = first_objection(listing, self._criteria, self._now_ms) or (self._standing(listing) if ranked else None)
+    def _judged(self, listing: Listing, *, rank: Micros | None = None) -> GammaMarket | None:
+        """The market, unless something speaks against it; with a `rank` also that others are traded more."""
+        objection = first_objection(listing, self._criteria, self._now_ms)
+        if objection is None and rank is not None:
+            objection = self._standing(listing, rank)
         if objection is None:
             return self._read(listing)
         self._reject(listing, objection)
@@ -171,8 +176,7 @@ class CatalogueCrawl:
         return read_page(reply)
 
 
-def _descends(listings: Sequence[Listing]) -> bool:
+def _descends(volumes: Sequence[Micros]) -> bool:
     """Whether a page is sorted, but for a few that were traded while it was made."""
-    volumes = [volume_24h(listing) for listing in listings]
     rises = sum(later > earlier for earlier, later in pairwise(volumes))
     return rises * 10 <= len(volumes)

@@ -67,6 +67,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     books.add_argument("--from-offset-ms", type=int, metavar="MS", help="start recorded markets at this moment of their quarter hour")
     books.add_argument("--duration-ms", type=int, default=_DEFAULTS.duration_ms, metavar="MS", help="how long synthetic markets last")
+    books.add_argument(
+        "--catalogue",
+        type=int,
+        default=_DEFAULTS.catalogue,
+        metavar="N",
+        help="list N more markets, odd ones among them, that have no books",
+    )
     trading = parser.add_argument_group("trading")
     trading.add_argument(
         "--balance",

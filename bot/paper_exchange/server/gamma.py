@@ -7,8 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from paper_exchange.server.catalogue import Catalogue, Listed
 from paper_exchange.server.errors import VenueError, not_found
-from paper_exchange.server.gamma_query import DEFAULT_LIMIT, Query, cursor_page
+from paper_exchange.server.gamma_query import DEFAULT_LIMIT, Query, Views, cursor_page
 from paper_exchange.server.gamma_views import FIRST_EVENT_ID, FIRST_MARKET_ID, gamma_event_view, gamma_market_view
 from paper_exchange.server.requests import reply, venue_of
 from paper_exchange.server.venue import Venue
@@ -42,11 +43,22 @@ def _event_views(request: web.Request) -> list[View]:
     return [gamma_event_view(market, view, index=index) for index, (market, view) in enumerate(pairs)]
 
 
-def _keyset(request: web.Request, views: list[View], name: str) -> web.Response:
+def _keyset_query(request: web.Request) -> Query:
     if "offset" in request.query:
         raise VenueError(422, _OFFSET_REFUSED)
-    query = Query.parsed(request.query)
-    shown, following = cursor_page(query.select(views), query)
+    return Query.parsed(request.query)
+
+
+def _with_catalogue(own: list[View], query: Query, catalogue: Catalogue) -> Views:
+    """The catalogue keeps its own order, and of all filters it knows the condition ids only; no other one lets it through."""
+    wanted = query.values("condition_ids")
+    if wanted and not query.flag("closed", False):
+        return own + catalogue.named(wanted)
+    return own if query.narrows else Listed(own, catalogue)
+
+
+def _page(views: Views, query: Query, name: str) -> web.Response:
+    shown, following = cursor_page(views, query)
     return reply({name: shown} | ({"next_cursor": following} if following else {}))
 
 
@@ -60,14 +72,16 @@ def _legacy(request: web.Request, views: list[View]) -> web.Response:
 
 @routes.get("/markets/keyset")
 async def markets_keyset(request: web.Request) -> web.Response:
-    """Markets by cursor."""
-    return _keyset(request, _market_views(request), "markets")
+    """Markets by cursor, those of the catalogue last."""
+    query = _keyset_query(request)
+    return _page(_with_catalogue(query.select(_market_views(request)), query, venue_of(request).catalogue), query, "markets")
 
 
 @routes.get("/events/keyset")
 async def events_keyset(request: web.Request) -> web.Response:
     """Events by cursor."""
-    return _keyset(request, _event_views(request), "events")
+    query = _keyset_query(request)
+    return _page(query.select(_event_views(request)), query, "events")
 
 
 @routes.get("/markets")

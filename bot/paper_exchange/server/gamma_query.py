@@ -37,6 +37,14 @@ class Parameters(Protocol):
     def __contains__(self, key: object) -> bool: ...
 
 
+class Views(Protocol):
+    """As much of a listing as a page needs; the entries may be made when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> list[View]: ...
+
+
 def _unprocessable(name: str, value: str) -> VenueError:
     return VenueError(422, f"invalid value for {name}: {value}")
 
@@ -87,6 +95,11 @@ class Query:
         for field in reversed([name for name in self.parameters.get("order", "").split(",") if name]):
             found.sort(key=_sort_key(field), reverse=not self.flag("ascending", False))
         return found
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for some markets only, or for closed ones."""
+        return self.flag("closed", False) or bool(self._identity_filters() or self._range_filters())
 
     def _identity_filters(self) -> list[Filter]:
         found = [_one_of(field, wanted) for name, field in _IDENTITIES.items() if (wanted := self.values(name))]
@@ -149,7 +162,7 @@ def _sort_key(field: str) -> Callable[[Mapping[str, Any]], Any]:
     return lambda view: view.get(field, "")
 
 
-def cursor_page(views: list[View], query: Query) -> tuple[list[View], str]:
+def cursor_page(views: Views, query: Query) -> tuple[list[View], str]:
     """One page and the cursor of the next, empty on the last page. VenueError 422 for a cursor nobody gave out."""
     limit = min(MAX_LIMIT, query.integer("limit", DEFAULT_LIMIT)) or DEFAULT_LIMIT
     start = _decode_cursor(query.parameters.get("after_cursor", ""))

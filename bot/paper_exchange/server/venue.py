@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from paper_exchange.exchange import Exchange
 from paper_exchange.ledger import UNLIMITED
+from paper_exchange.server.catalogue import Catalogue
 from paper_exchange.server.clock import VenueClock
 from paper_exchange.server.credentials import ApiKey, ApiKeys
 from paper_exchange.server.errors import not_found
@@ -29,6 +30,7 @@ class VenueSettings:
     queue_frames: int = DEFAULT_QUEUE_FRAMES
     seed: int = 1
     books: str = "recorded"
+    catalogue: int = 0
     attribution: str = ""
 
 
@@ -42,6 +44,7 @@ class Venue:
     keys: ApiKeys
     orders_limiter: SignerLimiter
     cancels_limiter: SignerLimiter
+    catalogue: Catalogue
     wallets: Wallets = field(default_factory=Wallets)
     market_sockets: Subscribers = field(default_factory=Subscribers)
     user_sockets: Subscribers = field(default_factory=Subscribers)
@@ -57,7 +60,9 @@ class Venue:
         """A venue nobody has logged in to yet."""
         tier = settings.tier
         cancels = Tier(tier.name, tier.rate_per_s * 2, tier.burst * 2)
-        return cls(exchange, clock, settings, ApiKeys(settings.seed), SignerLimiter(tier), SignerLimiter(cancels))
+        least_traded = min((market.volume_24h for market in exchange.markets), default=0)
+        catalogue = Catalogue(settings.catalogue, start_ms=clock.now_ms(), most_traded=least_traded)
+        return cls(exchange, clock, settings, ApiKeys(settings.seed), SignerLimiter(tier), SignerLimiter(cancels), catalogue)
 
     def now_ms(self) -> int:
         """Venue time in milliseconds."""
