@@ -28,6 +28,8 @@ from paper_exchange.types import MICRO, BookSource
 _SHUTDOWN_S = 0.2
 _HIGHEST_PORT = 65_535
 _HOUR_MS = 3_600_000
+_MOST_MARKET_HOURS = 100
+"""A made-up market of an hour takes some 50 MB."""
 
 
 class OptionError(ValueError):
@@ -81,6 +83,10 @@ def checked(options: ServeOptions) -> ServeOptions:
             raise OptionError(f"{name}={getattr(options, name)}: give 0 or more")
     if options.duration_ms <= 0:
         raise OptionError(f"duration_ms={options.duration_ms}: give a positive number of milliseconds")
+    made = (options.markets or 1) if options.books == "synthetic" else options.synthetic
+    if made * options.duration_ms > _MOST_MARKET_HOURS * _HOUR_MS:
+        hours = f"{made} markets of {options.duration_ms / _HOUR_MS:g} hours"
+        raise OptionError(f"duration_ms={options.duration_ms}: {hours} do not fit into memory; make them shorter or fewer")
     if options.synthetic and options.books == "synthetic":
         raise OptionError(f"synthetic={options.synthetic}: all books are synthetic already, say how many with markets")
     if options.slug is not None and options.books == "synthetic":

@@ -4,6 +4,7 @@
 venue does not document the direction; we plan with up, so that a surprise is a gift.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from kabobagool.domain.market import FeeSchedule
@@ -23,6 +24,12 @@ def taker_fee(fee: FeeSchedule, price: Price, shares: Micros) -> Micros:
     weight: int = (price * (PRICE_ONE - price)) ** fee.exponent
     scale: int = MICRO * PRICE_ONE ** (2 * fee.exponent) * FEE_STEP_MICROS
     return -(-shares * fee.rate_micros * weight // scale) * FEE_STEP_MICROS
+
+
+@lru_cache(maxsize=4096)
+def fee_of_one_share(fee: FeeSchedule, price: Price) -> Micros:
+    """Dollars charged for taking one share: asked for every market every second by whoever shows prices."""
+    return taker_fee(fee, price, MICRO)
 
 
 def flat_margin(dollars: Micros, taker_fee_bps: int) -> Micros:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from kabobagool.clock import Clock
-from kabobagool.domain.fees import taker_fee
+from kabobagool.domain.fees import fee_of_one_share
 from kabobagool.domain.market import Market
-from kabobagool.domain.money import MICRO, MICROS_PER_PRICE, Micros, format_micros
+from kabobagool.domain.money import MICROS_PER_PRICE, Micros, format_micros
 from kabobagool.engine.audit import Audit
 from kabobagool.engine.market_engine import MarketEngine
 from kabobagool.engine.memory import Memory
@@ -134,7 +134,7 @@ class Bot:
         if fee is None or not (view.yes.has_snapshot and view.no.has_snapshot):
             return None
         asks = (view.yes.best_ask, view.no.best_ask)
-        return sum(ask * MICROS_PER_PRICE + taker_fee(fee, ask, MICRO) for ask in asks)
+        return sum(ask * MICROS_PER_PRICE + fee_of_one_share(fee, ask) for ask in asks)
 
     def holds_something(self) -> bool:
         """Whether shares are held, or may be by orders whose end or settlement is not known."""

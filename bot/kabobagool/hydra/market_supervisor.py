@@ -23,6 +23,7 @@ from kabobagool.hydra.endings import Endings
 from kabobagool.hydra.fleet import Fleet
 from kabobagool.hydra.market_task import MarketTask, OpenBot
 from kabobagool.hydra.payouts import Payout
+from kabobagool.hydra.quiet_memory import QuietMemory
 from kabobagool.hydra.rounds import DiscoveryRounds
 from kabobagool.trading.session import TradingSession
 from kabobagool.venue.errors import VenueError
@@ -104,6 +105,7 @@ class MarketSupervisor:
             searching = [
                 self._group.create_task(self._search(), name="discovery"),
                 self._group.create_task(self.endings.run(), name="endings"),
+                self._group.create_task(QuietMemory(self.fleet.tasks, clock=self._session.clock).run(), name="memory"),
             ]
             await stop.wait()
             await self._drain(searching)
