@@ -110,7 +110,8 @@ async def test_an_outage_of_the_catalogue_retires_nobody_and_is_shown(tmp_path: 
         trouble = (await rig.supervisor.fleet.snapshot()).discovery.trouble
         assert trouble is not None
         assert "500" in trouble
-        assert rig.supervisor.fleet.health().healthy, "markets that trade are no reason to restart the process"
+        await rig.until(lambda: rig.supervisor.fleet.health().healthy, "markets that trade are no reason to restart the process")
+        assert rig.supervisor.rounds.failures >= 4
         rig.wire.broken.clear()
         await rig.until(lambda: rig.supervisor.rounds.trouble is None, "it looks again")
 

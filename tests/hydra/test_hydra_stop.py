@@ -61,7 +61,7 @@ async def test_a_reply_that_is_lost_at_the_moment_of_the_stop_is_looked_up_and_i
 async def test_a_venue_that_never_answers_does_not_keep_the_fleet_from_ending_and_nobody_says_that_all_is_level(tmp_path: Path) -> None:
     async with fleet(tmp_path, cheap_markets(2), variables={"REQUEST_TIMEOUT_S": "100", "DRAIN_TIMEOUT_S": "8"}) as rig:
         rig.wire.replies_may_pass.clear()
-        await rig.until(lambda: rig.filled() == 1, "a first leg filled, and nobody hears of it")
+        await rig.until(lambda: rig.filled() >= 1, "a first leg filled, and nobody hears of it")
         assert not await rig.stopped(), "a leg is naked at the venue"
         assert not rig.tasks
         rig.wire.replies_may_pass.set()

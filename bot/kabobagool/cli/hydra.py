@@ -64,6 +64,7 @@ def command(context: click.Context, *, environment: dict[str, str], profile: str
 async def trade(config: SupervisorConfig, *, redact: Callable[[str], str], announce: Announce) -> tuple[bool, Sequence[str]]:
     """Run a fleet until a signal. Whether no leg was left naked, and a sentence for every position that stays."""
     from kabobagool.hydra.fleet_assembly import assemble_fleet
+    from kabobagool.hydra.quiet_memory import QuietMemory
     from kabobagool.hydra.task_health import FleetServer
     from kabobagool.trading.session import open_session
 
@@ -83,11 +84,13 @@ async def trade(config: SupervisorConfig, *, redact: Callable[[str], str], annou
         )
         async with StallMeter(on_lateness=metrics.loop_stalled):
             port = await server.start() if settings.enable_health_server else None
+            quiet = asyncio.create_task(QuietMemory(supervisor.fleet.tasks, clock=session.clock).run(), name="quiet memory")
             try:
                 tell_prometheus(config, port=port, mode=session.mode)
                 announce(_facts(config, port=port, token=None if settings.control_token else token, live=session.live))
                 level = await supervisor.run(stop)
             finally:
+                quiet.cancel()
                 tell_prometheus(config, port=None, mode=session.mode)
                 await server.stop()
         return level, supervisor.fleet.positions_left()

@@ -64,6 +64,7 @@ def assemble_fleet(
         return bot
 
     metrics.watch_feed(counters)
+    metrics.watch_gate(session.at_gate.numbers)
     return MarketSupervisor(
         session=session,
         criteria=criteria_of(settings),

@@ -23,7 +23,6 @@ from kabobagool.hydra.endings import Endings
 from kabobagool.hydra.fleet import Fleet
 from kabobagool.hydra.market_task import MarketTask, OpenBot
 from kabobagool.hydra.payouts import Payout
-from kabobagool.hydra.quiet_memory import QuietMemory
 from kabobagool.hydra.rounds import DiscoveryRounds
 from kabobagool.trading.session import TradingSession
 from kabobagool.venue.errors import VenueError
@@ -105,7 +104,6 @@ class MarketSupervisor:
             searching = [
                 self._group.create_task(self._search(), name="discovery"),
                 self._group.create_task(self.endings.run(), name="endings"),
-                self._group.create_task(QuietMemory(self.fleet.tasks, clock=self._session.clock).run(), name="memory"),
             ]
             await stop.wait()
             await self._drain(searching)
@@ -170,6 +168,8 @@ class MarketSupervisor:
         left = self.fleet.ledger.enter(task, reason=reason, at_ms=self._session.clock.now_ms(), payout=payout)
         self._level = self._level and (task.level or payout is not None)
         self._session.purse.write_off(market=condition_id)
+        if payout is not None:
+            self._session.gate.set_exposure(condition_id, 0)  # what it pays is certain: nothing of it is at stake any more
         del self.fleet.tasks[condition_id]
         shown = left.shown()
         log.info("market left", extra={"market": shown.market, "reason": reason, "payout": shown.payout, "profit": shown.profit})

@@ -2,7 +2,7 @@
 
 A full collection looks at every object there is, and a thousand markets are many: the event loop stands still for a sixth of a second, in
 the middle of whatever happens. So it is done here on purpose, when the fleet has changed and no order is on its way, and what lives on is
-set aside for the collector. Run by `market_supervisor.py`.
+set aside from the collector. Run by `cli/hydra.py`, whose process it is.
 """
 
 import gc
