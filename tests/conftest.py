@@ -1,13 +1,12 @@
 """What holds for every test."""
 
 import gc
-from collections.abc import Iterator
 
 import pytest
 
 
 @pytest.fixture(autouse=True, scope="module")
-def small_heap_for_the_collector() -> Iterator[None]:
+def small_heap_for_the_collector() -> None:
     """Set aside what earlier modules left behind.
 
     Many tests run a venue's clock forty times as fast as the wall's. A full collection that looks at all that thousands of tests have
@@ -15,4 +14,3 @@ def small_heap_for_the_collector() -> Iterator[None]:
     """
     gc.collect()
     gc.freeze()
-    yield
