@@ -203,7 +203,7 @@ def _wrong(error: ErrorDetails, field: FieldInfo) -> str:
         case "int_parsing" | "int_from_float" | "int_type":
             return f"is not a whole number{f' of{unit}' if unit else ''}"
         case "decimal_parsing" | "decimal_type" | "float_parsing" | "float_type" | "finite_number":
-            return f"is not a number{f' of{unit}' if unit else ''}, write it like {field.default}"
+            return f"is not a number{f' of{unit}' if unit else ''}, write it like {1 if field.default is None else field.default}"
         case _:
             return error["msg"]
 

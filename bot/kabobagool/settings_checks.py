@@ -19,12 +19,22 @@ from kabobagool.settings_fields import (
     VenueVariables,
     WalletVariables,
 )
+from kabobagool.settings_gate import GateVariables
 
 VENUE_DOMAIN = "polymarket.com"
 WALLET_KINDS = "1 Polymarket proxy (e-mail login), 2 Safe (browser wallet), 3 deposit wallet (accounts opened since May 2026)"
 
 
-class Checked(ModeVariables, WalletVariables, MarketVariables, StrategyVariables, PacingVariables, VenueVariables, MemoryVariables):
+class Checked(
+    ModeVariables,
+    WalletVariables,
+    MarketVariables,
+    StrategyVariables,
+    PacingVariables,
+    GateVariables,
+    VenueVariables,
+    MemoryVariables,
+):
     """The variables that are checked against each other."""
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, SecretStr
 
 from kabobagool.domain.money import Micros, parse_micros
+from kabobagool.settings_gate import GateVariables
 from kabobagool.settings_types import (
     Address,
     ConditionId,
@@ -21,7 +22,6 @@ from kabobagool.settings_types import (
     LowerWord,
     PrivateKey,
     ProxyUrl,
-    RedisUrl,
     Slug,
     SocketUrl,
     Switch,
@@ -145,20 +145,11 @@ class StrategyVariables(BaseModel):
 
 
 class PacingVariables(BaseModel):
-    """How often orders leave, and how long a failed one is waited out."""
+    """How long a failed order is waited out."""
 
     cooldown_base_s: Exact = variable(Decimal("0.5"), "Pause after a failed order.", unit="s", ge=0, **SECONDS)
     cooldown_max_s: Exact = variable(Decimal(30), "Longest pause after failed orders.", unit="s", ge=0, **SECONDS)
     cooldown_backoff: float = variable(2.0, "Factor by which the pause grows with every further failure.", ge=1, le=100)
-    global_order_min_interval_s: Exact = variable(
-        Decimal("0.5"), "Least time between two orders of the wallet.", unit="s", ge=0, le=3600, decimal_places=6
-    )
-    redis_url: RedisUrl | None = variable(
-        None,
-        "Redis that the order gates of several processes share; this version keeps the gate inside one process and refuses to start "
-        "when it is set.",
-        unit="URL",
-    )
 
     @property
     def cooldown_base_ms(self) -> int:
@@ -169,11 +160,6 @@ class PacingVariables(BaseModel):
     def cooldown_max_ms(self) -> int:
         """Milliseconds the pause grows to at most."""
         return _milliseconds(self.cooldown_max_s)
-
-    @property
-    def global_order_min_interval_us(self) -> int:
-        """Microseconds between two orders of the wallet."""
-        return int(self.global_order_min_interval_s * 1_000_000)
 
 
 class FreshnessVariables(BaseModel):
@@ -371,6 +357,7 @@ GROUPS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Market", MarketVariables),
     ("Strategy", StrategyVariables),
     ("Pacing", PacingVariables),
+    ("Order gate", GateVariables),
     ("Freshness", FreshnessVariables),
     ("Orphan legs", OrphanVariables),
     ("Venue", VenueVariables),

@@ -81,7 +81,9 @@ def _proxy_url(secret: SecretStr) -> SecretStr:
 
 
 def _redis_url(secret: SecretStr) -> SecretStr:
-    _split_url(secret.get_secret_value(), ("redis", "rediss"))
+    text = secret.get_secret_value()
+    if not text.startswith(("unix://", "redis+sentinel://", "rediss+sentinel://")):  # those are no usual URLs; whoever connects reads them
+        _split_url(text, ("redis", "rediss"))
     return secret
 
 

@@ -4,7 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.gate.gate_rig import MANY, Crowd, ask, fair_gate, turns
+from tests.gate.redis_rig import close_links
 from tests.support.virtual_clock import VirtualClock
+
+
+@pytest.fixture(autouse=True)
+async def no_connection_outlives_its_test() -> AsyncIterator[None]:
+    """Gates on a server are closed with the loop they were opened in."""
+    yield
+    await close_links()
 
 
 @pytest.fixture

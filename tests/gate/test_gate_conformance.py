@@ -23,7 +23,7 @@ from tests.gate.gate_rig import (
     no_window_overflows,
 )
 
-from kabobagool.gate.interface import Granted, OrderGate, Priority, Refusal, Refused
+from kabobagool.gate.interface import Granted, Lease, OrderGate, Priority, Refusal, Refused
 
 
 def a_caller(make_gate: MakeGate, **own: Any) -> tuple[Caller, ManualClock]:
@@ -334,3 +334,35 @@ async def test_alone_in_the_queue_a_market_is_served_as_if_there_were_none(
 ) -> None:
     own = {"interval_us": interval_us, "burst": burst, "reserve_fraction": reserve}
     assert await departures(fair_gate, steps, **own) == await departures(memory_gate, steps, **own)
+
+
+@every_gate
+async def test_draining_stops_new_pairs_and_lets_hedges_and_unwinds_finish(make_gate: MakeGate) -> None:
+    caller, _ = a_caller(make_gate, interval_us=0)
+    for scope in ("draining:m", "draining:wallet"):
+        await caller.gate.halt(scope=scope, who="operator", why="deleted")
+        refused = await caller.leaves(priority=Priority.NEW_PAIR)
+        assert isinstance(refused, Refused)
+        assert refused.reason is Refusal.HALTED
+        assert await caller.leaves(priority=Priority.HEDGE) == await caller.leaves(priority=Priority.UNWIND) == 0.0
+        assert (await caller.leaves(market="other", priority=Priority.NEW_PAIR) == 0.0) == (scope == "draining:m")
+        await caller.gate.resume(scope=scope)
+    assert await caller.leaves(priority=Priority.NEW_PAIR) == 0.0
+
+
+@every_gate
+async def test_a_lease_keeps_its_number_while_it_is_held_and_a_later_one_has_a_higher_number(make_gate: MakeGate) -> None:
+    caller, _ = a_caller(make_gate, interval_us=0)
+    first, again = await caller.gate.take_lease("m"), await caller.gate.take_lease("m")
+    assert await caller.leaves() == 0.0
+    other = await caller.gate.take_lease("other")
+    await caller.gate.drop_lease("m")
+    await caller.gate.drop_lease("never held")
+    later = await caller.gate.take_lease("m")
+    assert isinstance(first, Lease)
+    assert isinstance(again, Lease)
+    assert isinstance(other, Lease)
+    assert isinstance(later, Lease)
+    assert first.number == again.number < other.number < later.number
+    assert later.valid_s > 0
+    assert await caller.leaves() == 0.0

@@ -71,7 +71,7 @@ def test_conservative_risks_less_than_every_other_profile_at_the_venue() -> None
         assert careful.batch_size_micros < other.batch_size_micros
         assert careful.max_pair_cost_micros - careful.edge_buffer_micros < other.max_pair_cost_micros - other.edge_buffer_micros
         assert careful.orphan_loss_cap_micros < other.orphan_loss_cap_micros
-        assert careful.global_order_min_interval_us > other.global_order_min_interval_us
+        assert careful.order_interval_us > other.order_interval_us
         assert careful.cooldown_max_ms > other.cooldown_max_ms
         assert careful.max_markets < other.max_markets
 

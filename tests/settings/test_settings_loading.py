@@ -38,7 +38,8 @@ def test_without_any_variable_but_the_market_nothing_is_sent_and_the_defaults_ho
     assert settings.max_position_micros == 500_000_000
     assert settings.orphan_loss_cap_micros == 5_000_000
     assert (settings.cooldown_base_ms, settings.cooldown_max_ms, settings.cooldown_backoff) == (500, 30_000, 2.0)
-    assert settings.global_order_min_interval_us == 500_000
+    assert (settings.order_interval_us, settings.order_burst, settings.global_order_min_interval_s) == (50_000, 30, None)
+    assert (settings.hedge_reserve, settings.max_exposure_micros) == (Decimal("0.2"), None)
     assert (settings.max_leg_age_ms, settings.max_leg_skew_ms, settings.end_margin_ms) == (2000, 250, 60_000)
     assert (settings.orphan_retry_ms, settings.request_timeout_ms) == (20_000, 5000)
     assert settings.health_price_staleness_threshold_ms == 60_000

@@ -15,6 +15,7 @@ from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.reasons import ReconnectReason, ResnapshotReason
 from kabobagool.telemetry.metric_table import METRICS, PREFIX, metrics_reference
 from kabobagool.telemetry.metrics import BotMetrics
+from kabobagool.trading.gate_numbers import GateNumbers
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 HAPPENED = Filled(shares=100_000_000, dollars=45_000_000, fee=1_125_000)
@@ -52,6 +53,9 @@ def everything_happened(metrics: BotMetrics) -> None:
     metrics.cooldown_changed(0.5)
     metrics.gate_granted(wait_s=0.0)
     metrics.gate_refused("halted")
+    gate = GateNumbers(reachable=True, tokens_left=29, halts=0, lease_changes=1)
+    metrics.watch_gate(gate)
+    gate.round_trip(0.0004)
     metrics.decided(seconds=0.00002, feed_age_s=0.03)
     metrics.settled(lag_s=4.0)
     metrics.settlement_failed()

@@ -47,4 +47,5 @@ async def compose(settings: Settings, metrics: BotMetrics) -> Bot:
     bot.keeper = keeper
     bot.closers.insert(0, session.close)
     metrics.watch_feed(counters)
+    metrics.watch_gate(session.at_gate.numbers)
     return bot

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "discover": Entry("kabobagool.cli.discover", "Show which markets qualify, and count why the rest does not."),
     "demo": Entry("kabobagool.cli.demo", "See it trade against a local paper exchange: no key, no money, no internet."),
     "doctor": Entry("kabobagool.cli.doctor", "Check keys, wallet, money, clock, region and venue, and name each fix."),
+    "gate": Entry("kabobagool.cli.gate", "Show, halt and resume what all bots of a wallet share through REDIS_URL."),
     "reconcile": Entry("kabobagool.cli.reconcile", "Rebuild the position of a market from the venue's trades and print it."),
     "record": Entry("kabobagool.cli.record", "Write the live prices of markets to a tape."),
     "replay": Entry("kabobagool.cli.replay", "Run the engine over a tape, as fast as the machine can, and report what edges there were."),
@@ -33,15 +34,16 @@ COMMANDS: Final = {
     "config": Entry("kabobagool.cli.config", "Show, check or explain the configuration."),
 }
 
-HELP = """Buys YES and NO of one Polymarket market when the pair costs less than $1 after fees.
+HELP = """Buys YES and NO of the same Polymarket market when the pair costs less than $1 after fees.
 
 Nothing is risked by trying: orders are only simulated until DRY_RUN=false and PRIVATE_KEY are both set. Everything is configured by
 environment variables or by the options of the same name (MAX_PAIR_COST is --max-pair-cost), and all mistakes are reported at once
 before anything starts.
 
 \b
-  kabobagool demo                                    under a minute, no account needed
-  MARKET_SLUG=... kabobagool run                     watch a real market, simulate orders
+  kabobagool demo                                    about a minute, no account needed
+  kabobagool hydra --profile conservative            watch real markets, simulate orders, see all of it on one page
+  MARKET_SLUG=... kabobagool run                     the same for one market alone
   MARKET_SLUG=... kabobagool config check            is my configuration usable?
   kabobagool config reference                        every variable, default, range and unit
 

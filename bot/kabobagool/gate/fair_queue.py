@@ -1,9 +1,10 @@
 """The wallet's order queue: fifty engines ask at once, and the slots go to who needs them most, then to who had least.
 
 It stands before a gate that only knows the rate, and waiting happens here, before any slot is taken: the gate behind is asked for the
-first in line alone, and only for slots that are there now. Unwinds go before hedges before new pairs; among equals the market that was
-served least (`standing.py`), then who came first. New pairs do wait for ever under endless hedges, and should: every hedge stems from
-a pair that left before, so a wallet that spends its whole rate on hedges must not open anything new.
+first in line alone, and only for slots that are there now. Where other processes ask the same gate, whoever waits for a free slot
+loses it to those who reserve; there one turn is reserved ahead, for the first in line. Unwinds go before hedges before new pairs; among
+equals the market that was served least (`standing.py`), then who came first. New pairs do wait for ever under endless hedges, and
+should: every hedge stems from a pair that left before, so a wallet that spends its whole rate on hedges must not open anything new.
 
 The application puts one before the wallet's gate and hands it to every engine (`interface.OrderGate`). Nothing polls: waiters are
 parked, and one timer is set while there are any.
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
-from kabobagool.gate.interface import RECHECK_S, Answer, Granted, Halt, OrderGate, Priority, Refusal, Refused, check_cost
+from kabobagool.gate.interface import RECHECK_S, Answer, Granted, Halt, Lease, LeasedGate, Priority, Refusal, Refused, check_cost
 from kabobagool.gate.standing import Standing
 from kabobagool.gate.waiting_line import Waiter, WaitingLine
 
@@ -29,6 +30,13 @@ class Opening(NamedTuple):
     at_us: int
 
 
+class Reservation(NamedTuple):
+    """The last grant: orders of this priority leave at `leaves_us`."""
+
+    priority: Priority
+    leaves_us: int
+
+
 class Alarm(NamedTuple):
     """The one timer."""
 
@@ -41,15 +49,18 @@ class FairGate:
 
     Every waiter asks in its own task and returns with the answer without a pause in between, so a task that is cancelled while it waits,
     even in the moment its turn comes, has taken nothing and the turn is the next one's. Shares are equal in slots: a market that
-    asks for pairs is granted half as often as one that asks for single orders.
+    asks for pairs is granted half as often as one that asks for single orders. `ahead_s` is how far ahead a slot is reserved: nothing
+    where nobody else asks the gate behind.
     """
 
-    def __init__(self, gate: OrderGate, *, clock: Clock) -> None:
+    def __init__(self, gate: LeasedGate, *, clock: Clock, ahead_s: float = 0.0) -> None:
         self._gate = gate
         self._clock = clock
         self._line = WaitingLine()
         self._standings = {priority: Standing() for priority in Priority}
+        self._ahead_us = round(ahead_s * MICROSECONDS)
         self._opening: Opening | None = None
+        self._reservation: Reservation | None = None
         self._alarm: Alarm | None = None
         self._closed = False
 
@@ -65,7 +76,7 @@ class FairGate:
         not wait. ValueError for a cost below 1.
         """
         check_cost(cost)
-        refused = CLOSED if self._closed else await self._gate.objection(market=market, notional=notional, priority=priority)
+        refused = CLOSED if self._closed else await self._objection_in_line(market, notional, priority)
         if refused is not None:
             return refused
         waiter = self._enter(market, cost, notional, priority, round(max_wait_s * MICROSECONDS))
@@ -82,7 +93,7 @@ class FairGate:
         """The orders of this very answer did not leave: the next in line may have their slots."""
         self._gate.give_back(granted, market=market, cost=cost, notional=notional, priority=priority)
         self._standings[priority].give_back(market, cost, self._now_us())
-        self._opening = None
+        self._opening = self._reservation = None
         self._arrange()
 
     def set_exposure(self, market: str, dollars: Micros) -> None:
@@ -107,6 +118,14 @@ class FairGate:
         """What is halted now, oldest first."""
         return await self._gate.halts()
 
+    async def take_lease(self, market: str) -> Lease | Refused:
+        """Become the holder of a market, or stay it."""
+        return await self._gate.take_lease(market)
+
+    async def drop_lease(self, market: str) -> None:
+        """Let another holder have the market at once."""
+        await self._gate.drop_lease(market)
+
     async def close(self) -> None:
         """Refuse whoever waits and whoever still asks, stop the timer and close the gate behind."""
         self._closed = True
@@ -129,6 +148,11 @@ class FairGate:
         self._line.enter(waiter)
         return waiter
 
+    async def _objection_in_line(self, market: str, notional: Micros, priority: Priority) -> Refused | None:
+        """Whoever will not be asked for at once is told at once what forbids its orders; the others hear it with the answer."""
+        is_next = not self._line and (self._reservation is None or self._reservation.leaves_us <= self._now_us())
+        return None if is_next else await self._gate.objection(market=market, notional=notional, priority=priority)
+
     def _leave(self, waiter: Waiter) -> None:
         """Out of the line, however it ended; what it was not served, it keeps its place for."""
         if waiter.inside:
@@ -138,7 +162,7 @@ class FairGate:
 
     async def _answer(self, waiter: Waiter) -> Answer:
         while not self._closed:
-            if self._line.first() is waiter and (answer := await self._ask(waiter)):
+            if self._line.first() is waiter and self._may_ask(waiter, self._now_us()) and (answer := await self._ask(waiter)):
                 return answer
             if refused := await self._turn(waiter):
                 return refused
@@ -147,18 +171,20 @@ class FairGate:
     async def _ask(self, waiter: Waiter) -> Answer | None:
         """The answer of the gate behind; None when its slots come within the waiter's patience."""
         self._opening = None
+        ahead_us = min(self._ahead_us, max(waiter.deadline_us - self._now_us(), 0))
         answer = await self._gate.acquire(
-            market=waiter.market, cost=waiter.cost, notional=waiter.notional, priority=waiter.priority, max_wait_s=0.0
+            market=waiter.market, cost=waiter.cost, notional=waiter.notional, priority=waiter.priority, max_wait_s=ahead_us / MICROSECONDS
         )
         if isinstance(answer, Granted):
+            self._reservation = Reservation(waiter.priority, self._now_us() + round(answer.wait_s * MICROSECONDS))
             self._served(waiter)
             return answer
         if answer.reason is not Refusal.WAIT_TOO_LONG:
             return answer
-        opens_us = self._now_us() + round(answer.retry_after_s * MICROSECONDS)
-        if opens_us > waiter.deadline_us:
-            return self._too_long(waiter, opens_us)
-        self._opening = Opening(waiter, opens_us)
+        ask_again_us = self._now_us() + round(answer.retry_after_s * MICROSECONDS)
+        if ask_again_us + ahead_us > waiter.deadline_us:
+            return self._too_long(waiter, ask_again_us + ahead_us)
+        self._opening = Opening(waiter, ask_again_us)
         return None
 
     def _served(self, waiter: Waiter) -> None:
@@ -191,7 +217,13 @@ class FairGate:
         self._set_alarm(now_us)
 
     def _may_ask(self, first: Waiter, now_us: int) -> bool:
-        return self._opening is None or self._opening.waiter is not first or self._opening.at_us <= now_us
+        return self._asks_at_us(first) <= now_us
+
+    def _asks_at_us(self, first: Waiter) -> int:
+        """When asking helps: not before what the gate behind said, nor while an equal one waits for what was reserved for it."""
+        said_us = self._opening.at_us if self._opening is not None and self._opening.waiter is first else 0
+        reserved = self._reservation
+        return max(said_us, reserved.leaves_us) if reserved is not None and reserved.priority <= first.priority else said_us
 
     def _refuse(self, waiter: Waiter, refused: Refused) -> None:
         """Tell a parked waiter; one whose task runs will be told by the gate behind when it asks."""
@@ -225,8 +257,9 @@ class FairGate:
         deadline_us = self._line.next_deadline_us()
         if deadline_us is None:
             return None
-        opens_us = self._opening.at_us if self._opening is not None else now_us
-        return min(deadline_us + 1, opens_us) if opens_us > now_us else deadline_us + 1
+        first = self._line.first()
+        asks_us = self._asks_at_us(first) if first is not None else now_us
+        return min(deadline_us + 1, asks_us) if asks_us > now_us else deadline_us + 1
 
     def _stop_alarm(self) -> None:
         if self._alarm is not None:

@@ -1,8 +1,8 @@
 """The order gate: one question asked before any order leaves.
 
 Every bot of a wallet shares one signer, so they share one rate, one exposure and one set of halts. This module is the question
-(`acquire`) and its answers; `memory.py` answers it inside one process, `fair_queue.py` decides who is answered first when many ask.
-The engine asks; nothing else may send an order.
+(`acquire`) and its answers; `memory.py` answers it inside one process, `redis_gate.py` for many processes, `fair_queue.py` decides who
+is answered first when many ask. The engine asks; nothing else may send an order.
 """
 
 from enum import IntEnum, StrEnum
@@ -33,9 +33,13 @@ class Refusal(StrEnum):
 
 
 class Granted(msgspec.Struct, frozen=True):
-    """The orders may leave after `wait_s` seconds; their slots are already taken."""
+    """The orders may leave after `wait_s` seconds; their slots are already taken.
+
+    `ticket` is how a gate in another process knows this answer again when it is given back.
+    """
 
     wait_s: float
+    ticket: int = 0
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -54,8 +58,15 @@ WALLET = "wallet"
 """The scope of a halt that stops every market."""
 
 
+DRAINING = "draining:"
+"""Put before a condition id or `WALLET` it is the scope of a halt that stops new pairs and lets hedges and unwinds finish."""
+
+
 class Halt(msgspec.Struct, frozen=True, kw_only=True):
-    """Nothing leaves for `scope` (a condition id, or `WALLET`): who stopped it, why, and since when (venue ms)."""
+    """Nothing leaves for `scope` (a condition id, or `WALLET`): who stopped it, why, and since when (venue ms).
+
+    With `DRAINING` before its scope it stops new pairs alone.
+    """
 
     scope: str
     who: str
@@ -105,6 +116,34 @@ class OrderGate(Protocol):
     async def close(self) -> None:
         """Let go of connections; whoever still waits is refused."""
         ...
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to trade one market for `valid_s` seconds more.
+
+    `number` is larger than that of every earlier lease of the wallet: whoever holds a smaller one was replaced.
+    """
+
+    number: int
+    valid_s: float
+
+
+class LeasedGate(OrderGate, Protocol):
+    """An order gate at which a market has one holder: orders of anybody else are refused with `lease_lost`."""
+
+    async def take_lease(self, market: str) -> Lease | Refused:
+        """Become the holder of a market, or stay it. Refused while another one is alive, and when nobody can tell."""
+        ...
+
+    async def drop_lease(self, market: str) -> None:
+        """Let another holder have the market at once; nothing happens to a market that is not held."""
+        ...
+
+
+def halting_scopes(market: str, priority: Priority) -> tuple[str, ...]:
+    """The scopes a halt of which stops such an order of the market."""
+    everything = (WALLET, market)
+    return (*everything, DRAINING + WALLET, DRAINING + market) if priority is Priority.NEW_PAIR else everything
 
 
 def check_cost(cost: int) -> None:

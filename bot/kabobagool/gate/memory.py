@@ -1,58 +1,22 @@
 """The order gate of one process: Hydra's markets share one, and tests use it wherever the shared one would do.
 
-It is a token bucket as GCRA reservation in whole microseconds: granting moves a "theoretical arrival time" forward, refusing moves
-nothing. Two lanes stand behind each other: everything passes the wallet's lane, new pairs must also pass a slower one, so that the
-difference is always left for hedges and unwinds.
+It is a token bucket that reserves (`lane.py`). Two lanes stand behind each other: everything passes the wallet's lane, new pairs must
+also pass a slower one, so that the difference is always left for hedges and unwinds.
 
 Called through `interface.OrderGate`, by `fair_queue.py` where many markets share it; whoever knows the position tells it the exposure
 with `set_exposure`.
 """
 
+import math
 from fractions import Fraction
+from itertools import count
 from typing import NamedTuple
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
-from kabobagool.gate.interface import RECHECK_S, WALLET, Answer, Granted, Halt, Priority, Refusal, Refused, check_cost
-
-MICROSECONDS = 1_000_000
-
-
-class Lane:
-    """One GCRA: `interval_us` between slots in the long run, up to `burst` slots at once after silence.
-
-    Slots taken in any window of w seconds are at most `max(burst, cost) + w / interval`: a request larger than the burst leaves as a
-    whole as soon as the burst is there, and what comes after it waits for all its slots.
-    """
-
-    __slots__ = ("_arrival_us", "_burst_us", "interval_us")
-
-    def __init__(self, *, interval_us: int, burst: int, tokens_at_start: int, now_us: int) -> None:
-        self.interval_us = interval_us
-        self._burst_us = burst * interval_us
-        self._arrival_us = now_us + (burst - tokens_at_start) * interval_us
-
-    def wait_us(self, cost: int, now_us: int) -> int:
-        """Microseconds until `cost` slots may be taken together. Takes nothing."""
-        needed_us = min(cost * self.interval_us, self._burst_us)
-        return max(0, max(self._arrival_us, now_us) + needed_us - self._burst_us - now_us)
-
-    def take(self, cost: int, leaves_us: int) -> int:
-        """Take the `cost` slots of orders that leave together at `leaves_us`, which is no earlier than `wait_us` said.
-
-        Returns what `put_back` needs to undo it.
-        """
-        before_us = self._arrival_us
-        self._arrival_us = max(before_us, leaves_us) + cost * self.interval_us
-        return before_us
-
-    def put_back(self, before_us: int) -> None:
-        """Undo the last `take`. Wrong after anything else changed the lane: idle time that passed in between is no slot."""
-        self._arrival_us = before_us
-
-    def drain(self, until_us: int) -> None:
-        """Hold no burst at `until_us`, only the one slot of that moment."""
-        self._arrival_us = max(self._arrival_us, until_us + self._burst_us - self.interval_us)
+from kabobagool.gate.interface import RECHECK_S, Answer, Granted, Halt, Lease, Priority, Refusal, Refused, check_cost, halting_scopes
+from kabobagool.gate.lane import Lane
+from kabobagool.gate.limits import MICROSECONDS, Limits
 
 
 class Take(NamedTuple):
@@ -65,9 +29,7 @@ class Take(NamedTuple):
 class MemoryGate:
     """`OrderGate` inside one process. It never sleeps: what must wait is told for how long.
 
-    `interval_us` is microseconds per order in the long run (0: no limit), `burst` how many may leave together after silence,
-    `reserve_fraction` the part of the rate that new pairs never get, `tokens_at_start` the slots there are at once.
-    `exposure_cap_micros` bounds the dollars at stake over all markets, None does not. ValueError for settings that make no sense.
+    What its settings mean: `limits.Limits`. ValueError for settings that make no sense.
 
     A request larger than the burst borrows, so that both legs of a pair leave back to back. Slots belong to
     the moment of leaving: a pair that waits holds back what is asked for after it, hedges too. Where several markets ask, put a
@@ -84,16 +46,25 @@ class MemoryGate:
         exposure_cap_micros: Micros | None = None,
         tokens_at_start: int = 1,
     ) -> None:
-        _check(interval_us, burst, reserve_fraction, tokens_at_start)
+        limits = Limits(
+            interval_us=interval_us,
+            burst=burst,
+            reserve_fraction=reserve_fraction,
+            exposure_cap_micros=exposure_cap_micros,
+            tokens_at_start=tokens_at_start,
+        )
         self._clock = clock
         now_us = self._now_us()
-        pair_interval_us = -(-interval_us * reserve_fraction.denominator // _kept(reserve_fraction))
         self._wallet_lane = Lane(interval_us=interval_us, burst=burst, tokens_at_start=tokens_at_start, now_us=now_us)
-        self._pair_lane = Lane(interval_us=pair_interval_us, burst=burst, tokens_at_start=tokens_at_start, now_us=now_us)
+        self._pair_lane = Lane(
+            interval_us=limits.pair_interval_us, burst=limits.pair_burst, tokens_at_start=limits.pair_tokens_at_start, now_us=now_us
+        )
         self._exposure_cap = exposure_cap_micros
         self._exposure: dict[str, Micros] = {}
         self._in_flight: dict[str, Micros] = {}
         self._halts: dict[str, Halt] = {}
+        self._leases: dict[str, Lease] = {}
+        self._lease_numbers = count(1)
         self._paused_until_us = now_us
         self._last_take: Take | None = None
 
@@ -173,11 +144,19 @@ class MemoryGate:
         """Dollars at stake over all markets, with those of granted orders whose end is not known yet."""
         return sum(self._exposure.values()) + sum(self._in_flight.values())
 
+    async def take_lease(self, market: str) -> Lease | Refused:
+        """Become the holder of a market: never refused, one process has one holder, and it holds for as long as it runs."""
+        return self._leases.setdefault(market, Lease(next(self._lease_numbers), math.inf))
+
+    async def drop_lease(self, market: str) -> None:
+        """Whoever takes the market next gets a higher number."""
+        self._leases.pop(market, None)
+
     async def close(self) -> None:
         """Nothing to let go of."""
 
     def _objection(self, market: str, notional: Micros, priority: Priority, now_us: int) -> Refused | None:
-        if WALLET in self._halts or market in self._halts:
+        if any(scope in self._halts for scope in halting_scopes(market, priority)):
             return Refused(Refusal.HALTED, RECHECK_S)
         if now_us < self._paused_until_us:
             return Refused(Refusal.VENUE_PAUSED, (self._paused_until_us - now_us) / MICROSECONDS)
@@ -187,18 +166,3 @@ class MemoryGate:
 
     def _now_us(self) -> int:
         return round(self._clock.monotonic() * MICROSECONDS)
-
-
-def _kept(reserve: Fraction) -> int:
-    return reserve.denominator - reserve.numerator
-
-
-def _check(interval_us: int, burst: int, reserve: Fraction, tokens_at_start: int) -> None:
-    if interval_us < 0:
-        raise ValueError(f"interval_us={interval_us}: the time between orders cannot be negative")
-    if burst < 1:
-        raise ValueError(f"burst={burst}: at least one order must be able to leave")
-    if not 0 <= reserve < 1:
-        raise ValueError(f"reserve_fraction={reserve}: new pairs need a part of the rate, so it is at least 0 and below 1")
-    if not 0 <= tokens_at_start <= burst:
-        raise ValueError(f"tokens_at_start={tokens_at_start}: between 0 and the burst of {burst}")

@@ -14,7 +14,6 @@ from kabobagool.execution.dry_run import DryRunExecution
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.fan_out import FanOut
 from kabobagool.feed.reasons import ResnapshotReason
-from kabobagool.gate.memory import MemoryGate
 from kabobagool.replay.decision_log import DecisionLog
 from kabobagool.replay.episodes import Episode
 from kabobagool.replay.market_run import MarketRun, Stage
@@ -35,6 +34,7 @@ from kabobagool.replay.tape import (
 from kabobagool.replay.tape_reader import TapeReader
 from kabobagool.replay.virtual_time import VirtualTime, run_in_virtual_time
 from kabobagool.settings import Settings
+from kabobagool.trading.gate_choice import memory_gate
 from kabobagool.venue.messages import MessageError, decode_frame
 
 TAIL_US: Final = 5_000_000
@@ -74,7 +74,7 @@ class Replay:
         self._stage = Stage(
             settings=settings,
             clock=clock,
-            gate=MemoryGate.from_min_interval(float(settings.global_order_min_interval_s), clock),
+            gate=memory_gate(settings, clock),
             execution=DryRunExecution(
                 view=lambda condition_id: self.runs[condition_id].desk.view, clock=clock, latency_s=settings.dry_run_latency_ms / 1000
             ),

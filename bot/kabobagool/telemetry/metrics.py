@@ -59,6 +59,17 @@ class EdgeNumbers(Protocol):
         ...
 
 
+class GateState(Protocol):
+    """The order gate's own numbers; None is what is not known."""
+
+    reachable: bool | None
+    tokens_left: int | None
+    halts: int | None
+    lease_changes: int
+    listeners: list[Callable[[float], None]]
+    """Called with the seconds of every round trip."""
+
+
 class BotMetrics(Collector):
     """All metrics of one bot, in `registry` (a new one unless it is given). Not for use from several threads."""
 
@@ -74,6 +85,7 @@ class BotMetrics(Collector):
         self._feeds: list[FeedNumbers] = []
         self._best_asks: Callable[[], BestAsks] = lambda: (None, None)
         self._truths: list[EdgeNumbers] = []
+        self._gates: list[GateState] = []
         self._states: tuple[str, ...] = ()
         self._start_at_zero()
         self.registry.register(self)
@@ -89,6 +101,11 @@ class BotMetrics(Collector):
     def watch_edges(self, truth: EdgeNumbers) -> None:
         """Read these counts of edges at every scrape; several markets add up."""
         self._truths.append(truth)
+
+    def watch_gate(self, gate: GateState) -> None:
+        """Read the gate's numbers at every scrape, and be told of every round trip to it."""
+        self._gates = [gate]
+        gate.listeners.append(self._histograms["gate_round_trip_seconds"].observe)
 
     def market_known(self, *, condition_id: str, slug: str, live: bool) -> None:
         """The market this bot trades, and whether with real orders."""
@@ -194,6 +211,10 @@ class BotMetrics(Collector):
             "feed_resnapshots_total": _by_reason(feed.resnapshots for feed in self._feeds),
             "book_mirror_mismatches_total": [((), sum(feed.mirror_mismatch for feed in self._feeds))],
             "best_ask_dollars": [((label,), ask / PRICE_ONE) for label, ask in asks if ask is not None],
+            "gate_reachable": _known(gate.reachable for gate in self._gates),
+            "gate_tokens_left": _known(gate.tokens_left for gate in self._gates),
+            "gate_halts": _known(gate.halts for gate in self._gates),
+            "gate_lease_changes_total": [((), sum(gate.lease_changes for gate in self._gates))],
             "edges_seen_total": [((), sum(truth.seen for truth in self._truths))],
             "edges_rejected_total": _by_reason(truth.rejected for truth in self._truths),
             "edges_acted_on_total": [((), sum(truth.acted_on for truth in self._truths))],
@@ -237,6 +258,10 @@ def _by_reason(counts: Iterable[Mapping[str, int]]) -> Samples:
         for reason, count in by_reason.items():
             total[str(reason)] += count
     return [((reason,), count) for reason, count in sorted(total.items())]
+
+
+def _known(values: Iterable[int | None]) -> Samples:
+    return [((), value) for value in values if value is not None]
 
 
 def family(metric: Metric, samples: Samples, *, labels: tuple[str, ...] | None = None) -> CounterMetricFamily | GaugeMetricFamily:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from kabobagool.clock import Clock
@@ -23,7 +24,9 @@ from kabobagool.execution.reconcile import Reconciliation, reconcile, resolve_op
 from kabobagool.execution.settlement import SettlementTracker
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.settings import Settings
-from kabobagool.trading.session import Account, StartError, TradingSession
+from kabobagool.trading.gate_choice import StartError
+from kabobagool.trading.market_lease import LeasedFeed, take_market
+from kabobagool.trading.session import Account, TradingSession
 
 OnView = Callable[[PairView], None]
 
@@ -59,17 +62,19 @@ async def open_bot(
     settlements: SettlementListener,
     tracker: PositionTracker | None = None,
 ) -> Bot:
-    """A bot that is ready to run, the market claimed in the journal. VenueError, JournalError or StartError; nothing stays open then.
+    """A bot that is ready to run, alone on its market. VenueError, JournalError or StartError; nothing stays open then.
 
     `tracker` brings a position that a bot of this process built before; a live one is rebuilt from the venue's trades in any case.
     """
-    await session.journal.claim(market.condition_id)
-    try:
+    async with AsyncExitStack() as taken:
+        lease = await take_market(session.at_gate, market)
+        taken.push_async_callback(session.gate.drop_lease, market.condition_id)
+        await session.journal.claim(market.condition_id)
+        taken.push_async_callback(session.journal.release, market.condition_id)
         bot = _assemble(session, market, feed_for, counters, observer, None if session.live else tracker)
-    except BaseException:
-        await session.journal.release(market.condition_id)
-        raise
-    bot.closers.append(lambda: session.journal.release(market.condition_id))
+        bot.closers.append(taken.pop_all().aclose)
+    if session.at_gate.shared is not None:
+        bot.feed = LeasedFeed(bot.feed, at_gate=session.at_gate, market=market, lease=lease)
     try:
         if session.account is not None:
             await _remember(session, session.account, bot, settlements)
@@ -160,6 +165,8 @@ async def _remember(session: TradingSession, account: Account, bot: Bot, settlem
         settlement.adopt(history.fills)
         for change in history.fills:
             engine.take_over(change, now_ms=change.match_ms)
+        if not history.unresolved:  # the gate still counts what those may have spent
+            session.gate.set_exposure(bot.market.condition_id, max(engine.tracker.position.spent, 0))
 
     bot.memory = Memory(engine=engine, ask=ask, adopt=adopt, clock=clock)
     trouble = await bot.memory.recall()

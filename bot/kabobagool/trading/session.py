@@ -9,6 +9,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,21 +22,15 @@ from kabobagool.execution.journal import Journal
 from kabobagool.execution.live import ClobExecution
 from kabobagool.feed.apply import BookSnapshotLike
 from kabobagool.feed.settings import FeedSettings
-from kabobagool.gate.fair_queue import FairGate
-from kabobagool.gate.interface import OrderGate
-from kabobagool.gate.memory import MemoryGate
+from kabobagool.gate.interface import LeasedGate
 from kabobagool.settings import Settings
+from kabobagool.trading.gate_choice import OpenGate, StartError, open_gate, wallet_name
 from kabobagool.venue.clob import ClobReader
-from kabobagool.venue.errors import VenueError
 from kabobagool.venue.gamma import resolve_market
 from kabobagool.venue.reader import Reader, RetryPolicy
 from kabobagool.venue.transport import HttpTransport, configure_official_client, make_transport
 
 CLOCK_LOOK_S = 0.002
-
-
-class StartError(VenueError):
-    """Trading must not start; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +64,7 @@ class TradingSession:
     venue: Venue
     account: Account | None
     journal: Journal
-    gate: OrderGate
+    at_gate: OpenGate
     purse: Purse
     scratch: Path | None = None
     """A dry run's folder: it goes with the session."""
@@ -78,6 +73,11 @@ class TradingSession:
     def clock(self) -> Clock:
         """The venue's time."""
         return self.venue.clock
+
+    @property
+    def gate(self) -> LeasedGate:
+        """The wallet's order gate."""
+        return self.at_gate.gate
 
     @property
     def live(self) -> bool:
@@ -90,37 +90,33 @@ class TradingSession:
         return "live" if self.live else "dry_run"
 
     async def close(self) -> None:
-        """Let go of everything, last opened first."""
-        await self.gate.close()
-        await self.journal.close()
-        if self.account is not None:
-            await self.account.execution.close()
-        await self.venue.transport.close()
-        if self.scratch is not None:
-            await asyncio.to_thread(shutil.rmtree, self.scratch, ignore_errors=True)
+        """Let go of everything, last opened first; whatever fails to close does not keep the rest open."""
+        async with AsyncExitStack() as closing:
+            if self.scratch is not None:
+                closing.push_async_callback(asyncio.to_thread, shutil.rmtree, self.scratch, ignore_errors=True)
+            closing.push_async_callback(self.venue.transport.close)
+            if self.account is not None:
+                closing.push_async_callback(self.account.execution.close)
+            closing.push_async_callback(self.at_gate.close)
+            closing.push_async_callback(self.journal.close)
 
 
 async def open_session(settings: Settings) -> TradingSession:
     """A session that bots can be built on. VenueError, JournalError or StartError with what is wrong; nothing stays open then."""
-    if settings.redis_url is not None:
-        raise StartError(
-            "REDIS_URL is set, but this version keeps the order gate inside one process: unset it, and run one process for each wallet"
-        )
     venue = await reach_venue(settings)
-    account: Account | None = None
-    scratch = Path(tempfile.mkdtemp(prefix="kabobagool-dry-run-")) if settings.dry_run else None
-    try:
-        account = None if settings.dry_run else await open_account(settings, venue)
-        journal = await open_journal(settings, venue.clock, scratch=scratch)
-    except BaseException:
-        if account is not None:
-            await account.execution.close()
-        await venue.transport.close()
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(venue.transport.close)
+        scratch = Path(tempfile.mkdtemp(prefix="kabobagool-dry-run-")) if settings.dry_run else None
         if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
-        raise
-    gate = FairGate(MemoryGate.from_min_interval(float(settings.global_order_min_interval_s), venue.clock), clock=venue.clock)
-    return TradingSession(settings=settings, venue=venue, account=account, journal=journal, gate=gate, purse=Purse(), scratch=scratch)
+            opened.callback(shutil.rmtree, scratch, ignore_errors=True)
+        account = None if settings.dry_run else await open_account(settings, venue)
+        if account is not None:
+            opened.push_async_callback(account.execution.close)
+        at_gate = await open_gate(settings, wallet_name(settings), clock=venue.clock, rng=venue.rng)
+        opened.push_async_callback(at_gate.close)
+        journal = await open_journal(settings, venue.clock, scratch=scratch, at_gate=at_gate)
+        opened.pop_all()
+    return TradingSession(settings=settings, venue=venue, account=account, journal=journal, at_gate=at_gate, purse=Purse(), scratch=scratch)
 
 
 async def reach_venue(settings: Settings) -> Venue:
@@ -182,10 +178,17 @@ async def open_account(settings: Settings, venue: Venue) -> Account:
     return Account(reader=reader, execution=execution)
 
 
-async def open_journal(settings: Settings, clock: Clock, *, scratch: Path | None = None) -> Journal:
-    """The wallet's journal; in `scratch` when it is a dry run: simulated orders must never be looked up at the venue."""
+async def open_journal(settings: Settings, clock: Clock, *, scratch: Path | None = None, at_gate: OpenGate | None = None) -> Journal:
+    """The wallet's journal; in `scratch` when it is a dry run: simulated orders must never be looked up at the venue.
+
+    A live one is kept at a shared gate as well.
+    """
     path = scratch / "journal.sqlite" if scratch is not None else settings.journal_path
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+    if scratch is None and at_gate is not None and at_gate.shared is not None:
+        from kabobagool.trading.shared_journal import SharedJournal
+
+        return await SharedJournal.open_shared(path, clock=clock, intents=at_gate.shared.intents)
     return await Journal.open(path, clock=clock)
 
 

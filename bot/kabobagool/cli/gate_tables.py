@@ -1,0 +1,172 @@
+"""How `kabobagool gate` shows what it found: facts for machines, and tables for people.
+
+Called by `gate.py`. Dollars are text with all their digits, moments are UTC.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kabobagool.cli.discover import printable
+from kabobagool.domain.money import format_dollars, format_micros
+from kabobagool.gate.interface import Halt
+from kabobagool.gate.limits import MICROSECONDS, Limits
+from kabobagool.gate.redis_intents import RecordedIntent
+from kabobagool.trading.gate_report import Budget, HeldLease
+
+Halts = tuple[Halt, ...]
+Intents = list[RecordedIntent]
+Facts = dict[str, object]
+WIDTH_OF_A_FILE: Final = 220
+"""Wide enough that nothing is wrapped where no terminal says how wide it is."""
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """What `gate status` read."""
+
+    wallet: str
+    halts: Halts
+    budget: Budget
+    leases: Sequence[HeldLease]
+
+
+def overview_facts(found: Overview, limits: Limits) -> Facts:
+    """Everything `status` shows."""
+    return {
+        **budget_facts(found.wallet, found.budget, limits),
+        "halts": halt_facts(found.wallet, found.halts)["halts"],
+        "leases": lease_facts(found.wallet, found.leases)["leases"],
+    }
+
+
+def halt_facts(wallet: str, halts: Halts) -> Facts:
+    """Who halted what, why and since when."""
+    rows = [{"scope": halt.scope, "who": halt.who, "why": halt.why, "since": _moment(halt.since_ms)} for halt in halts]
+    return {"wallet": wallet, "halts": rows}
+
+
+def budget_facts(wallet: str, budget: Budget, limits: Limits) -> Facts:
+    """What may be sent, and within which limits."""
+    cap = limits.exposure_cap_micros
+    return {
+        "wallet": wallet,
+        "used_before": budget.known,
+        "orders_left": budget.tokens_left,
+        "orders_left_for_new_pairs": budget.pair_tokens_left,
+        "burst": limits.burst,
+        "orders_per_second": round(MICROSECONDS / limits.interval_us, 3) if limits.interval_us else None,
+        "paused_s": round(budget.paused_s, 3),
+        "silent_s": round(budget.silent_s, 3),
+        "at_stake": format_micros(budget.at_stake),
+        "most_at_stake": None if cap is None else format_micros(cap),
+    }
+
+
+def lease_facts(wallet: str, leases: Iterable[HeldLease]) -> Facts:
+    """Who has which market."""
+    rows = [{"market": each.market, "number": each.number, "holder": each.holder, "ends_in_s": round(each.ends_in_s, 1)} for each in leases]
+    return {"wallet": wallet, "leases": rows}
+
+
+def intent_facts(wallet: str, intents: Intents) -> Facts:
+    """What was about to be sent: each order, and what is known of it."""
+    rows = [
+        {"intent": each.intent_id, "market": each.market, "created": _moment(each.created_ms), "orders": _orders(each)} for each in intents
+    ]
+    return {"wallet": wallet, "intents": rows}
+
+
+def show_overview(found: Overview, limits: Limits) -> None:
+    """The tables of `status`."""
+    show_budget(found.wallet, found.budget, limits)
+    _print(_halt_table(found.halts), empty="nothing is halted", rows=len(found.halts))
+    _print(_lease_table(found.leases), empty="no bot has a market", rows=len(found.leases))
+
+
+def show_halts(wallet: str, halts: Halts) -> None:
+    """The halts there are now."""
+    _heading(wallet)
+    _print(_halt_table(halts), empty="nothing is halted", rows=len(halts))
+
+
+def show_leases(wallet: str, leases: Sequence[HeldLease]) -> None:
+    """One line for each market that has a bot."""
+    _heading(wallet)
+    _print(_lease_table(leases), empty="no bot has a market", rows=len(leases))
+
+
+def show_budget(wallet: str, budget: Budget, limits: Limits) -> None:
+    """What may be sent now."""
+    _heading(wallet)
+    rate = f"{MICROSECONDS / limits.interval_us:g} a second" if limits.interval_us else "as many as they like"
+    cap = "no cap" if limits.exposure_cap_micros is None else f"of {format_dollars(limits.exposure_cap_micros)}"
+    table = _table("budget", "")
+    table.add_row("orders left", f"{budget.tokens_left} of {limits.burst}, {rate}" + ("" if budget.known else "; never used yet"))
+    table.add_row("for new pairs", f"{budget.pair_tokens_left}")
+    table.add_row("at stake", f"{format_dollars(budget.at_stake)}, {cap}")
+    if budget.paused_s:
+        table.add_row("paused", f"{budget.paused_s:.1f} s: the venue asked for it")
+    if budget.silent_s:
+        table.add_row("no leases for", f"{budget.silent_s:.1f} s: the server has just started and may have forgotten some")
+    _print(table, empty="", rows=1)
+
+
+def show_intents(wallet: str, intents: Intents) -> None:
+    """One line for each order of an intent that is open."""
+    _heading(wallet)
+    table = _table("order", "market", "since", "known of it")
+    rows = [(intent, order) for intent in intents for order in _orders(intent)]
+    for intent, order in rows:
+        table.add_row(
+            printable(order["order"]), printable(intent.market), _moment(intent.created_ms), printable(order["known"] or "nothing")
+        )
+    _print(table, empty="no order is open", rows=len(rows))
+
+
+def _halt_table(halts: Halts) -> Table:
+    table = _table("halted", "since", "who", "why")
+    for halt in halts:
+        table.add_row(printable(halt.scope), _moment(halt.since_ms), printable(halt.who), printable(halt.why))
+    return table
+
+
+def _lease_table(leases: Iterable[HeldLease]) -> Table:
+    table = _table("market", "lease", "ends in", "holder")
+    for lease in leases:
+        table.add_row(printable(lease.market), str(lease.number), f"{lease.ends_in_s:.0f} s", printable(lease.holder))
+    return table
+
+
+def _orders(intent: RecordedIntent) -> list[dict[str, str]]:
+    orders = msgspec.json.decode(intent.text, type=dict[str, object]).get("orders")
+    hashes = [str(order["order_hash"]) for order in orders] if isinstance(orders, list) else []
+    return [{"order": order_hash, "known": intent.outcomes.get(order_hash, "")} for order_hash in hashes]
+
+
+def _table(*headings: str) -> Table:
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for column in table.columns:
+        column.overflow = "fold"
+    return table
+
+
+def _heading(wallet: str) -> None:
+    _console().print(Text(f"wallet {wallet}"))
+
+
+def _print(table: Table, *, empty: str, rows: int) -> None:
+    _console().print(table if rows else Text(empty))
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH_OF_A_FILE)
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,7 @@
+-- Sets a halt. The number before it is its place among the others, the oldest first.
+--
+-- ASKED scope, text
+local place = next_number(state, now)
+save(state)
+redis.call('HSET', HALTS, ASKED[1], whole(place) .. ' ' .. ASKED[2])
+return {'granted', state.epoch}

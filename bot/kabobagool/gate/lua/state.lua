@@ -1,0 +1,123 @@
+-- What every script of the gate begins with: the wallet's state, the time, and what forbids an order.
+--
+-- KEYS  gate (hash: the numbers below), halts (hash: scope -> when and what), leases (hash: market -> number, until, holder),
+--       stakes (hash: "at:" .. market and "flight:" .. market -> millionths of a dollar)
+-- ARGV  one JSON array: the epoch the caller knows ('' none), silence at start in us, then for the wallet's lane and for that of new
+--       pairs us between slots, burst and slots at start; then ASKED, what this script is asked
+local GATE, HALTS, LEASES, STAKES = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local GIVEN = cjson.decode(ARGV[1])
+local KNOWN_EPOCH, SILENCE, ASKED = GIVEN[1], GIVEN[2], GIVEN[9]
+local WALLET_LANE = {interval = GIVEN[3], burst = GIVEN[4], at_start = GIVEN[5]}
+local PAIR_LANE = {interval = GIVEN[6], burst = GIVEN[7], at_start = GIVEN[8]}
+local RECHECK = 1000000
+local NUMBERS = {'seen', 'behind', 'silent_until', 'wallet', 'pairs', 'paused', 'number', 'at_stake', 'last', 'wallet_before', 'pairs_before'}
+
+-- Numbers beyond 2^31 would otherwise be written as 1.7e+15; all of ours are whole and below 2^53.
+local function whole(number)
+    return string.format('%.0f', number)
+end
+
+local function load_state()
+    local values = redis.call('HMGET', GATE, 'epoch', unpack(NUMBERS))
+    local state = {epoch = values[1]}
+    for place, name in ipairs(NUMBERS) do
+        state[name] = tonumber(values[place + 1] or 0)
+    end
+    return state
+end
+
+local function save(state)
+    local fields = {'epoch', state.epoch}
+    for _, name in ipairs(NUMBERS) do
+        fields[#fields + 1] = name
+        fields[#fields + 1] = whole(state[name])
+    end
+    redis.call('HSET', GATE, unpack(fields))
+end
+
+-- The largest number there has been plus one: for leases and tickets. It starts at the time, so that not even a server that forgot
+-- everything gives a number out again.
+local function next_number(state, now)
+    state.number = math.max(state.number + 1, now)
+    return state.number
+end
+
+-- A server that was set back is believed from where it had been: time may stand still, it never goes backwards.
+local function current_time(state)
+    local time = server_time()
+    state.behind = math.max(state.behind, state.seen - time)
+    state.seen = time + state.behind
+    return state.seen
+end
+
+-- Hold no more than so many slots at a moment to come.
+local function empty_lanes(state, moment, wallet_slots, pair_slots)
+    state.wallet = math.max(state.wallet, moment + (WALLET_LANE.burst - wallet_slots) * WALLET_LANE.interval)
+    state.pairs = math.max(state.pairs, moment + (PAIR_LANE.burst - pair_slots) * PAIR_LANE.interval)
+end
+
+-- A server process that did not count the grants itself (restarted, flushed, promoted from a replica) may miss some, and some leases.
+-- It begins a new epoch: silent for as long as an earlier grant may still be on its way or an earlier lease last, then with an empty
+-- bucket.
+local function begin_epoch(state, server, now)
+    state.epoch = server .. ':' .. whole(now)
+    state.silent_until = now + SILENCE
+    empty_lanes(state, state.silent_until, WALLET_LANE.at_start, PAIR_LANE.at_start)
+    state.last = 0
+    save(state)
+end
+
+local state = load_state()
+local now = current_time(state)
+local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+if not state.epoch or string.sub(state.epoch, 1, #server) ~= server then
+    begin_epoch(state, server, now)
+end
+
+local function forgot_the_caller()
+    return KNOWN_EPOCH ~= '' and KNOWN_EPOCH ~= state.epoch
+end
+
+local function lease_of(market)
+    local number, until_us, holder = string.match(redis.call('HGET', LEASES, market) or '', '^(%d+) (%d+) (.*)$')
+    return tonumber(number or 0), tonumber(until_us or 0), holder
+end
+
+local function write_lease(market, number, until_us, holder)
+    redis.call('HSET', LEASES, market, whole(number) .. ' ' .. whole(until_us) .. ' ' .. holder)
+end
+
+-- The number of a lease that may be had now: the holder's own, or a new one when nobody alive has it. Else nil, why, and for how long.
+local function available_lease(market, holder)
+    local number, until_us, held_by = lease_of(market)
+    if held_by == holder then
+        return number
+    end
+    if until_us > now then
+        return nil, 'lease_lost', until_us - now
+    end
+    if state.silent_until > now then
+        return nil, 'gate_unavailable', state.silent_until - now
+    end
+    return next_number(state, now)
+end
+
+-- What forbids these orders whatever the rate, and after how many microseconds to ask again.
+local function objection(market, notional, is_new_pair, cap)
+    local scopes = {'wallet', market}
+    if is_new_pair then
+        scopes = {'wallet', market, 'draining:wallet', 'draining:' .. market}
+    end
+    for _, halted in ipairs(redis.call('HMGET', HALTS, unpack(scopes))) do
+        if halted then
+            return 'halted', RECHECK
+        end
+    end
+    if now < state.paused then
+        return 'venue_paused', state.paused - now
+    end
+    if is_new_pair and cap >= 0 and state.at_stake + notional > cap then
+        return 'exposure', RECHECK
+    end
+    return nil
+end

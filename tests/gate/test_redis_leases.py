@@ -1,0 +1,191 @@
+"""One market, one bot: whoever holds the lease trades, whoever held it before does not, through start, expiry, return and lost memory."""
+
+import random
+from typing import Any
+
+import pytest
+import redis
+from tests.gate.gate_rig import SECOND, ManualClock, ask
+from tests.gate.redis_rig import manual_redis_gate, sibling
+from tests.gate.redis_servers import every_server
+
+from kabobagool.gate.interface import Granted, Lease, Priority, Refusal, Refused
+from kabobagool.gate.lease_book import LEASE_S
+from kabobagool.gate.redis_gate import RedisGate
+
+
+def two_bots(kind: str, **budget: Any) -> tuple[RedisGate, RedisGate, ManualClock]:
+    """Two processes of one wallet that share the test's time."""
+    clock = ManualClock()
+    first = manual_redis_gate(kind, clock, interval_us=0, **budget)
+    return first, sibling(first, clock, "second"), clock
+
+
+def silent_bots(kind: str) -> tuple[RedisGate, RedisGate, ManualClock]:
+    """Two processes as they are in earnest, which do not trust a server without memory; past its first silence."""
+    rig, _, clock = two_bots(kind)
+    first, second = (sibling(rig, clock, holder, silence_at_start_s=LEASE_S) for holder in ("first", "second"))
+    clock.now_us += round(LEASE_S) * SECOND
+    return first, second, clock
+
+
+async def number_of(gate: RedisGate, market: str = "m") -> int:
+    lease = await gate.take_lease(market)
+    assert isinstance(lease, Lease)
+    return lease.number
+
+
+@every_server
+async def test_a_second_bot_is_refused_the_lease_while_the_first_is_alive_and_told_for_how_long(kind: str) -> None:
+    first, second, clock = two_bots(kind)
+    await first.take_lease("m")
+    await clock.sleep(LEASE_S - 1)
+    assert await second.take_lease("m") == Refused(Refusal.LEASE_LOST, 1.0)
+    await first.beat()
+    assert await second.take_lease("m") == Refused(Refusal.LEASE_LOST, LEASE_S)
+
+
+@every_server
+@pytest.mark.parametrize("priority", list(Priority))
+async def test_only_the_holder_is_granted_anything(kind: str, priority: Priority) -> None:
+    first, second, _ = two_bots(kind)
+    await first.take_lease("m")
+    assert await ask(second, priority=priority) == Refused(Refusal.LEASE_LOST, LEASE_S)
+    assert isinstance(await ask(first, priority=priority), Granted)
+    assert isinstance(await ask(second, priority=priority, market="other"), Granted)
+
+
+@every_server
+async def test_whoever_asks_first_for_a_market_that_nobody_holds_is_its_holder(kind: str) -> None:
+    first, second, _ = two_bots(kind)
+    assert isinstance(await ask(first), Granted)
+    assert isinstance(await second.take_lease("m"), Refused)
+
+
+@every_server
+async def test_a_lease_that_ended_is_taken_over_with_a_higher_number_and_the_late_order_of_the_old_holder_is_refused(kind: str) -> None:
+    first, second, clock = two_bots(kind)
+    old = await number_of(first)
+    await clock.sleep(LEASE_S)
+    assert await number_of(second) > old
+    for _ in range(3):
+        refused = await ask(first)
+        assert isinstance(refused, Refused)
+        assert refused.reason is Refusal.LEASE_LOST
+        assert isinstance(await ask(second), Granted)
+    await first.beat()
+    assert isinstance(await ask(first), Refused)
+
+
+@every_server
+async def test_an_old_holder_does_not_get_the_market_back_by_asking_for_an_order_only_by_taking_the_lease(kind: str) -> None:
+    first, second, clock = two_bots(kind)
+    old = await number_of(first)
+    await clock.sleep(LEASE_S)
+    between = await number_of(second)
+    await second.drop_lease("m")
+    assert isinstance(await ask(first), Refused)
+    assert await number_of(first) > between > old
+    assert isinstance(await ask(first), Granted)
+
+
+@every_server
+async def test_a_lease_that_nobody_took_over_lives_on_with_its_number(kind: str) -> None:
+    first, _, clock = two_bots(kind)
+    number = await number_of(first)
+    await clock.sleep(10 * LEASE_S)
+    assert isinstance(await ask(first), Granted)
+    assert await number_of(first) == number
+
+
+@every_server
+async def test_every_grant_renews_the_lease_beyond_the_wait_it_imposes(kind: str) -> None:
+    clock = ManualClock()
+    first = manual_redis_gate(kind, clock, interval_us=50 * SECOND)
+    second = sibling(first, clock, "second")
+    await ask(first, max_wait_s=99)
+    answer = await ask(first, max_wait_s=99)
+    assert isinstance(answer, Granted)
+    assert answer.wait_s == 50.0
+    assert await second.take_lease("m") == Refused(Refusal.LEASE_LOST, 50.0 + LEASE_S)
+
+
+@every_server
+async def test_a_refused_order_takes_no_lease(kind: str) -> None:
+    first, second, _ = two_bots(kind, exposure_cap_micros=0)
+    assert isinstance(await ask(first, notional=1, priority=Priority.NEW_PAIR), Refused)
+    assert isinstance(await second.take_lease("m"), Lease)
+
+
+@every_server
+async def test_a_closed_bot_lets_the_next_one_in_at_once(kind: str) -> None:
+    first, second, _ = two_bots(kind)
+    number = await number_of(first)
+    await first.close()
+    assert await number_of(second) > number
+
+
+@every_server
+async def test_a_server_that_forgot_everything_learns_its_leases_again_and_the_number_does_not_go_back(kind: str) -> None:
+    first, second, clock = two_bots(kind)
+    number = await number_of(first)
+    forget(first)
+    await clock.sleep(1)
+    assert isinstance(await ask(first), Granted)
+    assert await number_of(first) == number
+    assert isinstance(await ask(second), Refused)
+    await clock.sleep(LEASE_S)
+    assert await number_of(second) > number
+
+
+@every_server
+async def test_a_server_that_forgot_everything_gives_no_market_away_before_every_forgotten_lease_has_ended(kind: str) -> None:
+    first, second, clock = silent_bots(kind)
+    number = await number_of(first)
+    forget(first)
+    for seconds in (0.0, LEASE_S / 2, LEASE_S / 2 - 0.001):
+        await clock.sleep(seconds)
+        refused = await second.take_lease("m")
+        assert isinstance(refused, Refused)
+        assert refused.reason is Refusal.UNAVAILABLE
+        assert isinstance(await ask(second, max_wait_s=0.0), Refused)
+    await clock.sleep(0.001)
+    assert await number_of(second) > number
+    refused = await ask(first)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Refusal.LEASE_LOST
+
+
+@every_server
+async def test_whatever_two_bots_do_only_the_newest_holder_is_granted(kind: str) -> None:
+    for seed in range(12):
+        first, second, clock = silent_bots(kind)
+        rng = random.Random(seed)
+        newest = 0
+        for _ in range(60):
+            await clock.sleep(rng.choice((0.0, 1.0, LEASE_S / 2, LEASE_S)))
+            gate = rng.choice((first, second))
+            match rng.choice(("ask", "ask", "ask", "take", "beat", "drop", "forget")):
+                case "ask":
+                    if isinstance(await ask(gate), Granted):
+                        assert gate.lease_number("m") >= newest
+                        newest = gate.lease_number("m")
+                case "take":
+                    if isinstance(lease := await gate.take_lease("m"), Lease):
+                        assert lease.number >= newest
+                        newest = lease.number
+                case "beat":
+                    await gate.beat()
+                case "drop":
+                    await gate.drop_lease("m")
+                case "forget":
+                    forget(gate)
+        assert newest > 0
+
+
+def forget(gate: RedisGate) -> None:
+    """Everything this wallet has on the server is gone."""
+    options = gate.link.client.connection_pool.connection_kwargs
+    with redis.Redis(port=options["port"]) as client:
+        for key in client.keys(gate.link.keys.of("*")):
+            client.delete(key)

@@ -1,0 +1,224 @@
+"""A server that lost its memory, all of it or the last moment: an empty bucket, and nothing new before everything is put back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from tests.gate.gate_rig import DOLLAR, ask
+from tests.gate.redis_rig import gate_on, new_wallet
+from tests.gate.redis_servers import Server, every_server
+from tests.gate.redis_wire import RedisWire
+
+from kabobagool.gate.interface import Answer, Granted, Lease, Priority, Refusal, Refused
+from kabobagool.gate.redis_gate import RedisGate
+from kabobagool.gate.redis_intents import Intent
+from kabobagool.gate.redis_link import GateUnreachableError
+
+HOUR_US = 3_600_000_000
+FULL = {"interval_us": HOUR_US, "burst": 9}
+Trouble = Callable[[Server], None]
+
+
+@pytest.fixture
+def open_server() -> Iterator[Callable[..., Server]]:
+    """Starts servers that go with the test."""
+    started: list[Server] = []
+
+    def start(kind: str, *options: str) -> Server:
+        started.append(Server(kind, *options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+async def open_wire() -> AsyncIterator[Callable[[Server], Any]]:
+    """A way to a server that can lead to another one."""
+    wires: list[RedisWire] = []
+
+    async def start(server: Server) -> RedisWire:
+        wires.append(RedisWire(server.port))
+        await wires[-1].start()
+        return wires[-1]
+
+    yield start
+    for wire in wires:
+        await wire.close()
+
+
+def flush(server: Server) -> None:
+    server.admin.flushall()
+
+
+def restart(server: Server) -> None:
+    server.restart()
+
+
+losses = pytest.mark.parametrize("lose", [flush, restart])
+
+
+async def answer_of(gate: RedisGate, **question: Any) -> Answer:
+    """The first answer of a server that is there."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await ask(gate, **question)
+            if isinstance(answer, Granted) or answer.reason is not Refusal.UNAVAILABLE:
+                return answer
+            await asyncio.sleep(0.05)
+
+
+def reason_of(answer: Answer) -> Refusal | None:
+    return answer.reason if isinstance(answer, Refused) else None
+
+
+@every_server
+@losses
+async def test_lost_memory_is_an_empty_bucket_and_never_a_second_burst(
+    open_server: Callable[..., Server], kind: str, lose: Trouble
+) -> None:
+    server = open_server(kind)
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", tokens_at_start=0, **FULL)
+    assert reason_of(await answer_of(gate)) is Refusal.WAIT_TOO_LONG
+    lose(server)
+    assert reason_of(await answer_of(gate)) is Refusal.WAIT_TOO_LONG
+
+
+@every_server
+async def test_a_server_that_kept_its_memory_but_was_restarted_has_an_empty_bucket_too(
+    open_server: Callable[..., Server], kind: str
+) -> None:
+    server = open_server(kind, "--appendonly", "yes", "--appendfsync", "always")
+    wallet = new_wallet()
+    gate = gate_on(server, wallet=wallet, holder="bot", tokens_at_start=5, **FULL)
+    assert isinstance(await answer_of(gate), Granted)
+    gate.limits = type(gate.limits)(interval_us=HOUR_US, burst=9, reserve_fraction=gate.limits.reserve_fraction, tokens_at_start=0)
+    server.restart()
+    assert reason_of(await answer_of(gate)) is Refusal.WAIT_TOO_LONG
+
+
+@every_server
+async def test_halts_leases_and_intents_survive_a_restart_of_everything(open_server: Callable[..., Server], kind: str) -> None:
+    server = open_server(kind, "--appendonly", "yes", "--appendfsync", "always")
+    wallet = new_wallet()
+    gate = gate_on(server, wallet=wallet, holder="bot", interval_us=0)
+    lease = await gate.take_lease("m")
+    assert isinstance(lease, Lease)
+    await gate.intents.record("m", intent())
+    await gate.halt(scope="wallet", who="me", why="holiday")
+    server.restart()
+    assert reason_of(await answer_of(gate)) is Refusal.HALTED
+    other = gate_on(server, wallet=wallet, holder="other", interval_us=0)
+    assert reason_of(await answer_of(other)) is Refusal.HALTED
+    assert [(halt.scope, halt.who, halt.why) for halt in await other.halts()] == [("wallet", "me", "holiday")]
+    assert [found.intent_id for found in await other.intents.open_intents("m")] == ["i"]
+    await other.resume(scope="wallet")
+    assert reason_of(await answer_of(other)) is Refusal.LEASE_LOST
+    assert isinstance(await answer_of(gate), Granted)
+    assert gate.lease_number("m") == lease.number
+
+
+@every_server
+@losses
+async def test_everything_is_put_back_before_any_new_pair(open_server: Callable[..., Server], kind: str, lose: Trouble) -> None:
+    server = open_server(kind)
+    wallet = new_wallet()
+    first, second = (gate_on(server, wallet=wallet, holder=holder, interval_us=0, exposure_cap_micros=100 * DOLLAR) for holder in "ab")
+    assert isinstance(await first.take_lease("m"), Lease)
+    await first.intents.record("m", intent())
+    first.set_exposure("m", 80 * DOLLAR)
+    await first.halt(scope="stopped", who="me", why="look")
+    lose(server)
+    assert reason_of(await answer_of(first, notional=21 * DOLLAR, priority=Priority.NEW_PAIR)) is Refusal.EXPOSURE
+    assert reason_of(await answer_of(second)) is Refusal.LEASE_LOST
+    assert reason_of(await answer_of(second, market="stopped")) is Refusal.HALTED
+    assert reason_of(await answer_of(second, market="n", notional=21 * DOLLAR, priority=Priority.NEW_PAIR)) is Refusal.EXPOSURE
+    assert [found.intent_id for found in await second.intents.open_intents("m")] == ["i"]
+
+
+@every_server
+@losses
+async def test_an_order_of_a_forgotten_intent_is_still_resolved(open_server: Callable[..., Server], kind: str, lose: Trouble) -> None:
+    server = open_server(kind)
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=0)
+    await gate.take_lease("m")
+    await gate.intents.record("m", intent())
+    lose(server)
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(GateUnreachableError):
+                await gate.intents.resolve("0xa", "filled", ended=True)
+                break
+            await asyncio.sleep(0.05)
+    (found,) = await gate.intents.open_intents("m")
+    assert found.ended == {"0xa"}
+
+
+@every_server
+async def test_nothing_is_granted_while_something_could_not_be_put_back(open_server: Callable[..., Server], kind: str) -> None:
+    server = open_server(kind)
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=0)
+    assert isinstance(await answer_of(gate), Granted)
+    put_back: list[str] = []
+
+    async def restore() -> None:
+        put_back.append("tried")
+        if len(put_back) < 3:
+            raise GateUnreachableError("not yet")
+
+    gate.on_memory_lost(restore)
+    flush(server)
+    answers = [await ask(gate, priority=Priority.NEW_PAIR) for _ in range(4)]
+    assert [reason_of(answer) for answer in answers] == [Refusal.UNAVAILABLE, Refusal.UNAVAILABLE, None, None]
+    assert len(put_back) == 3
+
+
+@every_server
+async def test_many_questions_at_once_put_back_once(open_server: Callable[..., Server], kind: str) -> None:
+    server = open_server(kind)
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=0)
+    await answer_of(gate)
+    put_back: list[str] = []
+
+    async def restore() -> None:
+        await asyncio.sleep(0)
+        put_back.append("done")
+
+    gate.on_memory_lost(restore)
+    flush(server)
+    answers = await asyncio.gather(*(ask(gate, market=f"m{n}") for n in range(30)))
+    assert all(isinstance(answer, Granted) for answer in answers)
+    assert put_back == ["done"]
+
+
+@every_server
+@pytest.mark.parametrize("stale", [True, False], ids=["a stale replica", "an empty server"])
+async def test_after_a_failover_no_burst_is_given_out_twice(
+    open_server: Callable[..., Server], open_wire: Callable[[Server], Any], kind: str, stale: bool
+) -> None:
+    primary, replica = open_server(kind), open_server(kind)
+    wire = await open_wire(primary)
+    gate = gate_on(primary, wallet=new_wallet(), holder="bot", url=wire.url, tokens_at_start=9, **FULL)
+    assert isinstance(await answer_of(gate, cost=1), Granted)
+    if stale:
+        await replicated(primary, replica)
+    assert isinstance(await answer_of(gate, cost=8), Granted)
+    gate.limits = type(gate.limits)(interval_us=HOUR_US, burst=9, reserve_fraction=gate.limits.reserve_fraction, tokens_at_start=0)
+    await wire.lead_to(replica.port)
+    assert reason_of(await answer_of(gate)) is Refusal.WAIT_TOO_LONG
+
+
+async def replicated(primary: Server, replica: Server) -> None:
+    """The replica has what the primary has now, is then cut off, and believes to be a primary."""
+    replica.admin.replicaof("127.0.0.1", str(primary.port))
+    async with asyncio.timeout(30):
+        while replica.admin.dbsize() < primary.admin.dbsize():
+            await asyncio.sleep(0.05)
+    replica.admin.replicaof("NO", "ONE")
+
+
+def intent() -> Intent:
+    return Intent(intent_id="i", created_ms=1, order_hashes=("0xa", "0xb"), text="pair")

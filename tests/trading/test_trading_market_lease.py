@@ -1,0 +1,145 @@
+"""One market, one bot, wherever its processes run: the lease decides, and what the second bot does after the first one died is right."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from tests.gate.redis_servers import Server, free_port
+from tests.support.bot_rig import BotProcess, Venue, venue_for_a_bot
+from tests.trading.gate_rig import bot_on_host, lease_of, link_to, long_awake, refused, valkey
+
+from kabobagool.domain.money import format_micros
+from kabobagool.gate.limits import Limits
+from kabobagool.trading.gate_report import read_budget
+
+SPEED = 20
+TWO_PAIRS = {"MAX_POSITION_USD": "20"}
+
+
+async def free_lease(server: Server, venue: Venue) -> None:
+    """Until nobody holds the market any more."""
+    async with asyncio.timeout(60):
+        while await lease_of(server, venue) is not None:
+            await asyncio.sleep(0.2)
+
+
+async def test_of_two_bots_on_one_market_exactly_one_trades_and_the_other_says_who_does(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
+            await long_awake(server, venue.address)
+            async with bot_on_host(venue, server, "first"):
+                await venue.until(lambda: venue.filled() == 2, "a pair")
+                said = await refused(venue, server, "second")
+                lease = await lease_of(server, venue)
+                assert lease is not None
+                assert f"another bot trades market {venue.paper.market.slug}: {lease.holder}" in said
+                assert f"lease {lease.number}" in said
+                assert venue.posts == 2
+            venue.nothing_was_sent_twice()
+
+
+async def test_after_kill_9_the_next_bot_takes_over_when_the_lease_ends_with_a_higher_number_and_knows_the_position(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
+            await long_awake(server, venue.address)
+            async with bot_on_host(venue, server, "first") as first:
+                await venue.until(lambda: venue.filled() == 2, "a pair")
+                killed = await lease_of(server, venue)
+                first.kill()
+                await first.ended()
+            assert killed is not None
+            assert killed.holder in await refused(venue, server, "second"), "the dead bot is believed alive until its lease ends"
+            await free_lease(server, venue)
+            async with bot_on_host(venue, server, "second", **TWO_PAIRS) as second:
+                lease = await lease_of(server, venue)
+                assert lease is not None
+                assert lease.number > killed.number
+                await venue.until(lambda: venue.filled() == 4, "the second pair, and no third")
+                status = await second.until_status(
+                    lambda s: not s["unsettled_orders"] and s["position"]["shares_yes"] == "20", "both pairs"
+                )
+                assert status["position"]["shares_no"] == "20"
+                assert venue.shares() == (20_000_000, 20_000_000)
+            venue.nothing_was_sent_twice()
+
+
+async def test_a_bot_that_stops_in_order_lets_the_next_one_have_the_market_at_once(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
+            await long_awake(server, venue.address)
+            async with bot_on_host(venue, server, "first") as first:
+                held = await lease_of(server, venue)
+                first.terminate()
+                status, said = await first.ended()
+                assert status == 0, said
+            assert await lease_of(server, venue) is None
+            async with bot_on_host(venue, server, "second"):
+                lease = await lease_of(server, venue)
+                assert held is not None
+                assert lease is not None
+                assert lease.number > held.number
+
+
+async def test_what_a_market_has_at_stake_is_known_at_the_gate_again_when_its_next_bot_has_reconciled(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
+            await long_awake(server, venue.address)
+            async with bot_on_host(venue, server, "first") as first:
+                await first.until_status(lambda s: s["fills"] == 2 and not s["unsettled_orders"], "a pair, settled")
+                first.terminate()
+                await first.ended()
+            server.admin.hset(f"kabobagool:{{{venue.address}}}:gate", "at_stake", 0)
+            server.admin.delete(f"kabobagool:{{{venue.address}}}:stakes")
+            async with bot_on_host(venue, server, "second") as second, link_to(server, venue.address) as link, asyncio.timeout(20):
+                spent = (await second.until_status(lambda s: s["position"]["pairs"] == "10", "the pair is known"))["position"]["spent"]
+                while format_micros((await read_budget(link, Limits())).at_stake) != spent:
+                    await asyncio.sleep(0.05)
+
+
+async def test_a_bot_that_was_frozen_past_its_lease_ends_when_it_wakes_and_sends_nothing(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
+            await long_awake(server, venue.address)
+            async with bot_on_host(venue, server, "first", **TWO_PAIRS, BATCH_SIZE="5") as first:
+                first.process.send_signal(signal.SIGSTOP)
+                await free_lease(server, venue)
+                async with bot_on_host(venue, server, "second"):
+                    first.process.send_signal(signal.SIGCONT)
+                    status, said = await first.ended()
+                    assert status == 1, said
+                    assert f"another bot took over market {venue.paper.market.slug}" in said
+                    assert "Traceback" not in said
+            venue.nothing_was_sent_twice()
+
+
+async def test_a_server_that_is_not_there_is_named_at_the_start_with_the_way_out(tmp_path: Path) -> None:
+    async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
+        bot = BotProcess(venue, REDIS_URL=f"redis://:hidden@127.0.0.1:{free_port()}/0")
+        await bot.start(announced=False)
+        status, said = await bot.ended()
+        assert status == 1
+        assert "REDIS_URL is set, but the server of the shared gate failed" in said
+        assert "kabobagool doctor" in said
+        assert "hidden" not in said
+        assert "Traceback" not in said
+
+
+async def test_a_dry_run_uses_no_budget_and_no_lease_of_the_live_wallet(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
+            await long_awake(server, venue.address)
+            await long_awake(server, "dry-run")
+            async with bot_on_host(venue, server, "live"), bot_on_host(venue, server, "dry", DRY_RUN="true") as dry:
+                await dry.until_status(lambda s: s["fills"] >= 2, "a simulated pair")
+            assert {key.split("}")[0] for key in server.admin.scan_iter("*")} == {
+                f"kabobagool:{{{venue.address}",
+                "kabobagool:{dry-run",
+            }
+            secret = venue.key.removeprefix("0x")
+            assert not any(secret in str(found) for found in everything(server)), "the key never leaves the process"
+
+
+def everything(server: Server) -> list[object]:
+    """Every value there is."""
+    readers = {"string": server.admin.get, "hash": server.admin.hgetall, "zset": lambda key: server.admin.zrange(key, 0, -1)}
+    return [readers[server.admin.type(key)](key) for key in server.admin.scan_iter("*")]
