@@ -12,10 +12,9 @@ from tests.gate.redis_wire import RedisWire
 
 from kabobagool.clock import SystemClock
 from kabobagool.gate.breaker import FAILURES
-from kabobagool.gate.interface import RECHECK_S, Answer, Granted, Lease, Priority, Refusal, Refused
+from kabobagool.gate.interface import RECHECK_S, Answer, GateUnreachableError, Granted, Lease, Priority, Refusal, Refused
 from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.redis_gate import RedisGate
-from kabobagool.gate.redis_link import GateUnreachableError
 
 TIMEOUT_S = 0.3
 NEVER_US = 3_600_000_000

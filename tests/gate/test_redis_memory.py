@@ -11,10 +11,9 @@ from tests.gate.redis_rig import gate_on, new_wallet
 from tests.gate.redis_servers import Server, every_server
 from tests.gate.redis_wire import RedisWire
 
-from kabobagool.gate.interface import Answer, Granted, Lease, Priority, Refusal, Refused
+from kabobagool.gate.interface import Answer, GateUnreachableError, Granted, Lease, Priority, Refusal, Refused
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.gate.redis_intents import Intent
-from kabobagool.gate.redis_link import GateUnreachableError
 
 HOUR_US = 3_600_000_000
 FULL = {"interval_us": HOUR_US, "burst": 9}

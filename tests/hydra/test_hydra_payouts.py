@@ -47,7 +47,8 @@ async def test_a_market_whose_end_the_socket_never_tells_is_retired_all_the_same
         await rig.until(lambda: "one-0" in rig.left(), "retired")
         assert rig.left()["one-0"].payout == format_micros(rig.paper.exchange.account(rig.address).redeemed)
         assert rig.phase("one-1") == "running"
-        assert not rig.paper.venue.market_sockets.listening(rig.listed("one-0").tokens)
+        listening = rig.paper.venue.market_sockets.listening
+        await rig.until(lambda: not listening(rig.listed("one-0").tokens), "the venue was told")
 
 
 async def test_a_market_that_ended_and_was_not_decided_yet_keeps_its_position_and_waits(tmp_path: Path) -> None:

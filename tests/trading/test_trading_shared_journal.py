@@ -17,9 +17,8 @@ from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.outcome import Filled, Killed, Unknown
 from kabobagool.engine.market_engine import EngineState
 from kabobagool.execution.journal import Journal, JournalError, JournalledIntent, JournalledOrder
-from kabobagool.gate.interface import Lease
+from kabobagool.gate.interface import GateUnreachableError, Lease
 from kabobagool.gate.redis_gate import RedisGate
-from kabobagool.gate.redis_link import GateUnreachableError
 from kabobagool.trading.shared_journal import SharedJournal
 
 SPEED = 60

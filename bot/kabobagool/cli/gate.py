@@ -17,9 +17,8 @@ import click
 from kabobagool.cli import gate_tables as tables
 from kabobagool.cli.options import json_option, profile_option, settings_options
 from kabobagool.clock import SystemClock
-from kabobagool.gate.interface import DRAINING, WALLET
+from kabobagool.gate.interface import DRAINING, WALLET, GateUnreachableError
 from kabobagool.gate.redis_gate import RedisGate
-from kabobagool.gate.redis_link import GateUnreachableError
 from kabobagool.settings import Settings, SettingsError, load_settings
 from kabobagool.trading.gate_choice import StartError, limits_of, open_shared, person, wallet_address
 from kabobagool.trading.gate_report import Budget, markets_with_open_intents, read_budget, read_leases

@@ -42,9 +42,7 @@ class SharedSocket(FeedConnection):
         counters: FeedCounters,
         tap: FeedTap | None = None,
     ) -> None:
-        super().__init__(
-            name=name, url=url, clock=clock, rng=rng, fetch_books=fetch_books, settings=settings, counters=counters, tap=tap
-        )
+        super().__init__(name=name, url=url, clock=clock, rng=rng, fetch_books=fetch_books, settings=settings, counters=counters, tap=tap)
         self.start_delay_s = 0.0
         self._report_defect = on_defect
         self._fan_out = FanOut(counters)

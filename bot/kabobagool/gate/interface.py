@@ -118,6 +118,10 @@ class OrderGate(Protocol):
         ...
 
 
+class GateUnreachableError(Exception):
+    """A shared gate did not do what it was asked for, or nobody knows whether it did. The text says why, and holds no secret."""
+
+
 class Lease(msgspec.Struct, frozen=True):
     """The right to trade one market for `valid_s` seconds more.
 

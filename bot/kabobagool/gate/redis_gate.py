@@ -17,13 +17,13 @@ import msgspec
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
-from kabobagool.gate.interface import RECHECK_S, Answer, Granted, Halt, Lease, Priority, Refusal, Refused, check_cost
+from kabobagool.gate.interface import RECHECK_S, Answer, GateUnreachableError, Granted, Halt, Lease, Priority, Refusal, Refused, check_cost
 from kabobagool.gate.lease_book import LEASE_S, LeaseBook
 from kabobagool.gate.limits import MICROSECONDS, Limits
 from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.redis_halts import RedisHalts
 from kabobagool.gate.redis_intents import Intent, RedisIntents
-from kabobagool.gate.redis_link import GateUnreachableError, RedisLink
+from kabobagool.gate.redis_link import RedisLink
 from kabobagool.gate.redis_wallet import GRANTED, RedisWallet
 from kabobagool.gate.unsaid import GivenBack, Unsaid
 

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from kabobagool.clock import Clock
 from kabobagool.gate.breaker import Breaker
+from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.gate.redis_url import CONNECTIONS
 
 log = logging.getLogger(__name__)
@@ -26,10 +27,6 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 SERVER_TIME: Final = "time"
 """The script that says what time it is on the server."""
-
-
-class GateUnreachableError(Exception):
-    """The server did not do what it was asked for, or nobody knows whether it did. The text says why, and holds no secret."""
 
 
 class Keys:

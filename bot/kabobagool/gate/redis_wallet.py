@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.gate.limits import MICROSECONDS, Limits
-from kabobagool.gate.redis_link import GateUnreachableError, RedisLink
+from kabobagool.gate.redis_link import RedisLink
 
 log = logging.getLogger(__name__)
 

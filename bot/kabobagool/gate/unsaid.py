@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
+from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.gate.limits import MICROSECONDS
-from kabobagool.gate.redis_link import GateUnreachableError
 from kabobagool.gate.redis_wallet import RedisWallet
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.hydra.fleet_snapshot import FleetDesk
 from kabobagool.hydra.page_answers import denied_answer
 from kabobagool.hydra.page_guard import Denied, TokenGuard, foreign_request
@@ -54,6 +55,8 @@ class PageControl:
             return denied_answer(order)
         try:
             await act(order, f"page {request.remote}")
+        except GateUnreachableError as e:
+            return denied_answer(Denied(status=503, error=f"the order gate could not be told ({e}): nothing has changed, try again"))
         except KeyError:
             return denied_answer(Denied(status=404, error=f"scope={order.scope!r}: no such market here; a condition id, or wallet for all"))
         return web.json_response({"done": request.path.strip("/"), "scope": order.scope})

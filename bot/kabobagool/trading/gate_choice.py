@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from kabobagool.clock import Clock, SystemClock
 from kabobagool.gate.fair_queue import FairGate
-from kabobagool.gate.interface import LeasedGate
+from kabobagool.gate.interface import GateUnreachableError, LeasedGate
 from kabobagool.gate.limits import Limits
 from kabobagool.gate.memory import MemoryGate
 from kabobagool.settings import Settings
@@ -176,8 +176,6 @@ def person() -> str:
 
 
 async def _insist_on_an_answer(gate: "RedisGate", clock: Clock) -> None:
-    from kabobagool.gate.redis_link import GateUnreachableError
-
     for trial in range(TRIALS):
         try:
             await gate.beat()

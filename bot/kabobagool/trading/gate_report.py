@@ -57,7 +57,7 @@ async def read_budget(link: RedisLink, limits: Limits) -> Budget:
     return Budget(
         known=values[0] is not None,
         tokens_left=_tokens(wallet, limits.interval_us, limits.burst, now_us),
-        pair_tokens_left=_tokens(pairs, limits.pair_interval_us, limits.burst, now_us),
+        pair_tokens_left=_tokens(pairs, limits.pair_interval_us, limits.pair_burst, now_us),
         paused_s=max(paused - now_us, 0) / MICROSECONDS,
         silent_s=max(silent - now_us, 0) / MICROSECONDS,
         at_stake=at_stake,

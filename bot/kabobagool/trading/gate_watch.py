@@ -10,8 +10,9 @@ from typing import Final, TypeVar
 from redis.asyncio import Redis
 
 from kabobagool.clock import Clock
+from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.gate.redis_gate import RedisGate
-from kabobagool.gate.redis_link import GateUnreachableError, RedisLink
+from kabobagool.gate.redis_link import RedisLink
 from kabobagool.trading.gate_numbers import GateNumbers
 from kabobagool.trading.gate_report import read_budget
 

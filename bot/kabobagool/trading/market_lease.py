@@ -9,7 +9,7 @@ from typing import Final
 
 from kabobagool.domain.market import Market
 from kabobagool.engine.bot import RunningFeed
-from kabobagool.gate.interface import Lease, Refusal, Refused
+from kabobagool.gate.interface import GateUnreachableError, Lease, Refusal, Refused
 from kabobagool.trading.gate_choice import OpenGate, StartError
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ async def _holder(at_gate: OpenGate, market: Market) -> str | None:
     """Who and for how long, when that can still be said."""
     if at_gate.shared is None:
         return None
-    from kabobagool.gate.redis_link import GateUnreachableError
     from kabobagool.trading.gate_report import read_leases
 
     try:

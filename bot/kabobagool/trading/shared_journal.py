@@ -15,8 +15,8 @@ from kabobagool.domain.intent import Purpose
 from kabobagool.domain.outcome import Delayed, OrderOutcome, Unknown
 from kabobagool.engine.order_flow import NEVER_SENT, OUTCOME_NAMES, outcome_name
 from kabobagool.execution.journal import Journal, JournalError, JournalledIntent, JournalledOrder
+from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.gate.redis_intents import Intent, RecordedIntent, RedisIntents, UnknownOrderError
-from kabobagool.gate.redis_link import GateUnreachableError
 
 LESS_RISK: Final = frozenset({Purpose.HEDGE, Purpose.UNWIND})
 _KINDS: Final = {name: kind for kind, name in OUTCOME_NAMES.items()}
