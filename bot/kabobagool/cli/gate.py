@@ -19,6 +19,7 @@ from kabobagool.cli.options import json_option, profile_option, settings_options
 from kabobagool.clock import SystemClock
 from kabobagool.gate.interface import DRAINING, WALLET, GateUnreachableError
 from kabobagool.gate.redis_gate import RedisGate
+from kabobagool.gate.redis_status import StatusBoard
 from kabobagool.settings import Settings, SettingsError, load_settings
 from kabobagool.trading.gate_choice import StartError, limits_of, open_shared, person, wallet_address
 from kabobagool.trading.gate_report import Budget, markets_with_open_intents, read_budget, read_leases
@@ -103,7 +104,7 @@ def _show(facts: object, *, as_json: bool, table: Callable[[], None]) -> None:
 @command.command()
 @_at_the_gate
 def status(*, settings: Settings, wallet: str, ask: Ask, as_json: bool) -> None:
-    """Show halts, budget and leases together. Status 1 while anything is halted."""
+    """Show halts, budget, leases and what each bot reports, together. Status 1 while anything is halted."""
 
     async def read(gate: RedisGate) -> tables.Overview:
         return tables.Overview(
@@ -111,6 +112,7 @@ def status(*, settings: Settings, wallet: str, ask: Ask, as_json: bool) -> None:
             halts=await gate.halts(),
             budget=await read_budget(gate.link, gate.limits),
             leases=await read_leases(gate.link),
+            bots=await StatusBoard(gate.link, clock=SystemClock()).read(),
         )
 
     found = ask(read)

@@ -17,10 +17,12 @@ from kabobagool.domain.money import format_dollars, format_micros
 from kabobagool.gate.interface import Halt
 from kabobagool.gate.limits import MICROSECONDS, Limits
 from kabobagool.gate.redis_intents import RecordedIntent
+from kabobagool.gate.redis_status import BotStatus, StatusReport
 from kabobagool.trading.gate_report import Budget, HeldLease
 
 Halts = tuple[Halt, ...]
 Intents = list[RecordedIntent]
+Bots = Sequence[StatusReport]
 Facts = dict[str, object]
 WIDTH_OF_A_FILE: Final = 220
 """Wide enough that nothing is wrapped where no terminal says how wide it is."""
@@ -33,6 +35,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     halts: Halts
     budget: Budget
     leases: Sequence[HeldLease]
+    bots: Bots
 
 
 def overview_facts(found: Overview, limits: Limits) -> Facts:
@@ -41,6 +44,7 @@ def overview_facts(found: Overview, limits: Limits) -> Facts:
         **budget_facts(found.wallet, found.budget, limits),
         "halts": halt_facts(found.wallet, found.halts)["halts"],
         "leases": lease_facts(found.wallet, found.leases)["leases"],
+        "bots": [bot_facts(report) for report in found.bots],
     }
 
 
@@ -73,6 +77,25 @@ def lease_facts(wallet: str, leases: Iterable[HeldLease]) -> Facts:
     return {"wallet": wallet, "leases": rows}
 
 
+def bot_facts(report: StatusReport) -> Facts:
+    """What one bot says of itself, and when it said so; None for what it does not know."""
+    said = report.status
+    return {
+        "market": said.market,
+        "holder": said.holder,
+        "mode": said.mode,
+        "phase": said.phase,
+        "shares_yes": format_micros(said.yes_shares),
+        "shares_no": format_micros(said.no_shares),
+        "pair_cost_after_fees": None if said.pair_cost is None else format_micros(said.pair_cost),
+        "locked_profit": format_micros(said.locked_profit),
+        "feed_age_s": None if said.feed_age_ms is None else said.feed_age_ms // 1000,
+        "last_fill": None if said.last_fill_ms is None else _moment(said.last_fill_ms),
+        "reasons": list(said.reasons),
+        "reported": _moment(report.reported_ms),
+    }
+
+
 def intent_facts(wallet: str, intents: Intents) -> Facts:
     """What was about to be sent: each order, and what is known of it."""
     rows = [
@@ -86,6 +109,7 @@ def show_overview(found: Overview, limits: Limits) -> None:
     show_budget(found.wallet, found.budget, limits)
     _print(_halt_table(found.halts), empty="nothing is halted", rows=len(found.halts))
     _print(_lease_table(found.leases), empty="no bot has a market", rows=len(found.leases))
+    _print(_bot_table(found.bots), empty="no bot reports", rows=len(found.bots))
 
 
 def show_halts(wallet: str, halts: Halts) -> None:
@@ -140,6 +164,21 @@ def _lease_table(leases: Iterable[HeldLease]) -> Table:
     for lease in leases:
         table.add_row(printable(lease.market), str(lease.number), f"{lease.ends_in_s:.0f} s", printable(lease.holder))
     return table
+
+
+def _bot_table(bots: Bots) -> Table:
+    table = _table("bot on market", "mode", "phase", "YES", "NO", "pair cost", "locked", "feed age", "reasons")
+    for report in bots:
+        table.add_row(*_bot_row(report.status))
+    return table
+
+
+def _bot_row(said: BotStatus) -> tuple[str | Text, ...]:
+    told = (printable(text) for text in (said.market, said.mode, said.phase))
+    shares = (format_micros(said.yes_shares), format_micros(said.no_shares))
+    cost = "unknown" if said.pair_cost is None else format_dollars(said.pair_cost)
+    age = "unknown" if said.feed_age_ms is None else f"{said.feed_age_ms // 1000} s"
+    return (*told, *shares, cost, format_dollars(said.locked_profit), age, printable(", ".join(said.reasons)))
 
 
 def _orders(intent: RecordedIntent) -> list[dict[str, str]]:

@@ -27,6 +27,7 @@ from kabobagool.venue.errors import VenueError
 if TYPE_CHECKING:  # the Redis client takes a while to import, and most bots have no use for it
     from kabobagool.gate.redis_gate import RedisGate
     from kabobagool.gate.redis_link import RedisLink
+    from kabobagool.trading.status_report import StatusReporter
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,9 @@ class OpenGate:
     numbers: GateNumbers
     shared: "RedisGate | None" = None
     tasks: "tuple[asyncio.Task[None], ...]" = ()
-    """Its heartbeat, and the watch over its numbers."""
+    """Its heartbeat, the watch over its numbers, and the reports of its bots."""
+    reporter: "StatusReporter | None" = None
+    """Tells the server what the bots do, None when the gate lives in this process."""
 
     async def close(self) -> None:
         """Stop the heartbeat, let other processes have the leases, let go of the server."""
@@ -64,6 +67,8 @@ class OpenGate:
             task.cancel()
         if self.tasks:
             await asyncio.wait(self.tasks)
+        if self.reporter is not None:
+            await self.reporter.close()
         await self.gate.close()
 
 
@@ -114,19 +119,26 @@ async def open_gate(settings: Settings, wallet: str, *, clock: Clock, rng: rando
     if settings.redis_url is None:
         return OpenGate(gate=FairGate(memory_gate(settings, clock), clock=clock), clock=clock, numbers=numbers)
     from kabobagool.trading.gate_watch import watch
+    from kabobagool.trading.status_report import StatusReporter
 
     real = clock if settings.clock_rate == 1 else SystemClock()
-    shared = await open_shared(settings, wallet, clock=real, rng=rng, numbers=numbers)
-    parts = {"gate heartbeat": shared.run, "gate watch": lambda: watch(shared, numbers, real)}
+    holder = holder_name(rng)
+    shared = await open_shared(settings, wallet, clock=real, rng=rng, numbers=numbers, holder=holder)
+    reporter = StatusReporter(open_link(settings, wallet, clock=real, rng=rng, numbers=GateNumbers()), holder=holder, clock=real)
+    parts = {"gate heartbeat": shared.run, "gate watch": lambda: watch(shared, numbers, real), "bot reports": reporter.run}
     tasks = tuple(asyncio.create_task(_for_ever(part, real, name=name), name=name) for name, part in parts.items())
     ahead_s = AHEAD_S if settings.clock_rate == 1 else 0.0  # an engine would wait for its slot in the venue's hasty seconds
-    return OpenGate(gate=FairGate(shared, clock=real, ahead_s=ahead_s), clock=real, numbers=numbers, shared=shared, tasks=tasks)
+    gate = FairGate(shared, clock=real, ahead_s=ahead_s)
+    return OpenGate(gate=gate, clock=real, numbers=numbers, shared=shared, tasks=tasks, reporter=reporter)
 
 
 async def open_shared(
-    settings: Settings, wallet: str, *, clock: Clock, rng: random.Random, numbers: GateNumbers | None = None
+    settings: Settings, wallet: str, *, clock: Clock, rng: random.Random, numbers: GateNumbers | None = None, holder: str | None = None
 ) -> "RedisGate":
-    """The shared gate itself, without queue and heartbeat. StartError when there is no REDIS_URL, or nobody answers there."""
+    """The shared gate itself, without queue and heartbeat. StartError when there is no REDIS_URL, or nobody answers there.
+
+    `holder` names this process there; without it the gate gets a name of its own.
+    """
     from kabobagool.gate.local_budget import LocalBudget, split
     from kabobagool.gate.redis_gate import RedisGate
 
@@ -134,7 +146,7 @@ async def open_shared(
     gate = RedisGate(
         open_link(settings, wallet, clock=clock, rng=rng, numbers=numbers or GateNumbers()),
         limits=shared,
-        holder=holder_name(rng),
+        holder=holder or holder_name(rng),
         clock=clock,
         rng=rng,
         local=LocalBudget(interval_us=local_interval_us, clock=clock),

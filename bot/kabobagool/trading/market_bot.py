@@ -75,6 +75,9 @@ async def open_bot(
         bot.closers.append(taken.pop_all().aclose)
     if session.at_gate.shared is not None:
         bot.feed = LeasedFeed(bot.feed, at_gate=session.at_gate, market=market, lease=lease)
+    if (reporter := session.at_gate.reporter) is not None:
+        reporter.follow(bot)
+        bot.closers.append(lambda: reporter.forget(bot))
     try:
         if session.account is not None:
             await _remember(session, session.account, bot, settlements)
