@@ -66,3 +66,17 @@ async def test_the_wait_that_is_told_is_the_one_that_was_waited(tmp_path: Path) 
         (answer,) = told
         assert isinstance(answer, Granted)
         assert answer.wait_s == pytest.approx(0.4, abs=0.01)
+
+
+async def test_a_halt_while_an_engine_waits_for_its_slots_stops_its_orders_and_frees_the_slots(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path, interval_us=BUSY_US) as rig:
+        await busy_gate(rig)
+        await rig.show("0.48", "0.45")
+        await rig.gate.halt(scope=rig.view.market.condition_id, who="me", why="news")
+        await rig.clock.advance(0.5)
+        assert rig.execution.sent == []
+        assert rig.strategy.truth.rejected["gate_refused"] == 1
+        await rig.gate.resume(scope=rig.view.market.condition_id)
+        await rig.clock.advance(5)
+        await rig.show("0.48", "0.45")
+        assert len(rig.execution.sent) >= 2, "resumed, it trades again"

@@ -9,7 +9,7 @@ from kabobagool.clock import Clock
 from kabobagool.domain.intent import Intent, Purpose
 from kabobagool.domain.money import Micros
 from kabobagool.engine.observer import EngineObserver
-from kabobagool.gate.interface import Answer, Granted, OrderGate, Priority
+from kabobagool.gate.interface import Answer, Granted, OrderGate, Priority, Refused
 
 PRIORITIES: Final = {
     Purpose.PAIR: Priority.NEW_PAIR,
@@ -44,12 +44,23 @@ class GateWindow:
             self._observer.gate(answer)
             return answer
         try:
-            await self._clock.sleep(answer.wait_s)
+            refused = await self._halted_meanwhile(intent, answer.wait_s)
         except BaseException:
             self.give_back(answer, intent)
             raise
+        if refused is not None:
+            self.give_back(answer, intent)
+            self._observer.gate(refused)
+            return refused
         self._observer.gate(Granted(self._clock.monotonic() - asked_s))
         return answer
+
+    async def _halted_meanwhile(self, intent: Intent, wait_s: float) -> Refused | None:
+        """Wait for the slots; whoever halts or pauses the wallet meanwhile stops these orders too. The dollars were counted already."""
+        if not wait_s:
+            return None
+        await self._clock.sleep(wait_s)
+        return await self._gate.objection(market=self._market, notional=0, priority=PRIORITIES[intent.purpose])
 
     def give_back(self, granted: Granted, intent: Intent) -> None:
         """The orders of this intent did not leave: that costs no other market its turn."""

@@ -72,7 +72,19 @@ class RedisLink:
         return list(await self.call(lambda: script(keys=list(keys), args=list(args))))
 
     async def call(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Anything else that is asked of the client. GateUnreachableError when it failed."""
+        """Anything else that is asked of the client. GateUnreachableError when it failed.
+
+        Shielded: the client waits with `wait_for`, which on Python 3.11 swallows a cancellation that comes together with the reply, and a
+        bot that was stopped would go on. So the caller is cancelled here, and what was asked is asked to its end.
+        """
+        asked = asyncio.ensure_future(self._call(work))
+        try:
+            return await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            asked.add_done_callback(_nobody_waits)
+            raise
+
+    async def _call(self, work: Callable[[], Awaitable[Result]]) -> Result:
         if not self._breaker.lets_through():
             raise GateUnreachableError("the server of the shared gate does not answer; it is tried again once a second")
         async with self._room:
@@ -104,6 +116,12 @@ class RedisLink:
         if self._breaker.open:
             log.info("the shared gate answers again")
         self._breaker.worked()
+
+
+def _nobody_waits(asked: "asyncio.Future[Any]") -> None:
+    """Look at an error whose asker is gone: the link counted it already."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 @cache
