@@ -6,7 +6,6 @@ throw-away key. At the end the bots' word is held against the exchange's ledger,
 
 import asyncio
 import json
-import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import click
 from kabobagool.cli.demo_parts import DemoError, Exchange, Play, RunningFleet, start_exchange, start_fleet
 from kabobagool.cli.demo_report import Witness, make_report, summary_lines
 from kabobagool.cli.demo_screen import Screen
+from kabobagool.cli.signals import stop_on_signals
 
 PAYOUT_PATIENCE_S = 25.0
 SETTLING_PATIENCE_S = 8.0
@@ -58,7 +58,7 @@ def command(*, minutes: int, speed: float, inject: int, synthetic: int, seed: in
 
 
 async def _show(screen: Screen, play: Play, *, serve: bool, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    stop = _on_signals()
+    stop = stop_on_signals()
     with tempfile.TemporaryDirectory(prefix="kabobagool-demo-") as folder:
         screen.say("starting the paper exchange on all recorded books ...")
         async with start_exchange(play) as exchange, start_fleet(exchange, play, folder=Path(folder)) as fleet:
@@ -70,14 +70,6 @@ async def _show(screen: Screen, play: Play, *, serve: bool, tell: Callable[[dict
                 screen.say(f"the page stays up at {fleet.url} until Ctrl-C")
                 await stop.wait()
             return report
-
-
-def _on_signals() -> asyncio.Event:
-    """Set by Ctrl-C or SIGTERM: what was started is stopped in order, and what was seen is reported."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    return stop
 
 
 async def _watch(screen: Screen, exchange: Exchange, fleet: RunningFleet, play: Play, stop: asyncio.Event) -> Witness:

@@ -91,8 +91,8 @@ async def trade(config: SupervisorConfig, *, redact: Callable[[str], str], annou
                 level = await supervisor.run(stop)
             finally:
                 quiet.cancel()
-                tell_prometheus(config, port=None, mode=session.mode)
                 await server.stop()
+                tell_prometheus(config, port=None, mode=session.mode)
         return level, supervisor.fleet.positions_left()
     finally:
         await session.close()

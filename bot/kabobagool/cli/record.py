@@ -7,7 +7,6 @@ standard error, so that the result can be piped.
 import asyncio
 import json
 import re
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.text import Text
 
 from kabobagool.cli.options import json_option, profile_option, settings_options
 from kabobagool.cli.plain_errors import told_plainly
+from kabobagool.cli.signals import stop_on_signals
 from kabobagool.clock import SystemClock
 from kabobagool.replay.recording import Recording
 from kabobagool.replay.tape import TapeError
@@ -94,11 +94,9 @@ async def _record(settings: Settings, out: Path, seconds: float | None) -> dict[
 
 def _told_to_stop(seconds: float | None) -> asyncio.Event:
     """Set by SIGTERM, Ctrl-C, or after so many seconds."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
+    stop = stop_on_signals()
     if seconds is not None:
-        loop.call_later(seconds, stop.set)
+        asyncio.get_running_loop().call_later(seconds, stop.set)
     return stop
 
 

@@ -6,7 +6,6 @@ naked. With `--json` the first line on standard output tells machines where the 
 
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ import msgspec
 
 from kabobagool.cli.options import json_option, settings_options
 from kabobagool.cli.plain_errors import told_plainly
+from kabobagool.cli.signals import stop_on_signals
 from kabobagool.engine.bot import Bot
 from kabobagool.engine.market_engine import EngineState
 from kabobagool.execution.journal import JournalError
@@ -51,9 +51,7 @@ async def trade(settings: Settings, *, announce: Callable[[dict[str, object]], N
     """Run a bot of these settings until a signal. Whether no leg was left naked. Raises why it could not start or go on."""
     from kabobagool.cli.compose import compose
 
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    stop = stop_on_signals()
     metrics = BotMetrics()
     bot = await compose(settings, metrics)
     _tell_metrics(bot, metrics)
