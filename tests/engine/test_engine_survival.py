@@ -151,7 +151,7 @@ async def test_refusals_of_the_gate_do_not_lengthen_the_cooldown_of_failed_order
 
 
 async def test_orders_that_bought_nothing_do_not_use_up_the_exposure_of_the_wallet(tmp_path: Path) -> None:
-    async with engine_rig(tmp_path, exposure_cap=parse_micros("20")) as rig:
+    async with engine_rig(tmp_path, exposure_cap_micros=parse_micros("20")) as rig:
         rig.execution.otherwise = Killed()
         for _ in range(4):
             await rig.show("0.48", "0.45")

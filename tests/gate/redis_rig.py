@@ -16,7 +16,7 @@ from kabobagool.gate.fair_queue import FairGate
 from kabobagool.gate.limits import Limits
 from kabobagool.gate.local_budget import LocalBudget, split
 from kabobagool.gate.redis_gate import RedisGate
-from kabobagool.gate.redis_link import RedisLink
+from kabobagool.gate.redis_link import Keys, RedisLink, lua
 from kabobagool.gate.redis_url import connect
 
 MANUAL_TIME = (Path(__file__).parent / "manual_time.lua").read_text(encoding="utf-8")
@@ -38,24 +38,37 @@ class ManualLink(RedisLink):
         self._clock = clock
         self._born_us: int | None = clock.now_us
 
-    async def run(self, *scripts: str, keys: Sequence[str], args: Sequence[Any]) -> list[Any]:
+    async def run(self, *scripts: str, keys: Sequence[str], args: Sequence[Any], unheard: Any = None) -> list[Any]:
         _busy[self._clock] = _busy.get(self._clock, 0) + 1
         try:
             if self._born_us is not None:
-                await self._at(self._born_us, "state", "objection", keys=self.keys.gate, args=[nobody_asks(args[0])])
+                await self._at(self._born_us, "numbers", "state", "objection", keys=self.keys.gate, args=[nobody_asks(args[0])])
                 self._born_us = None
-            return await self._at(self._clock.now_us, *scripts, keys=keys, args=args)
+            return await self._at(self._clock.now_us, *scripts, keys=keys, args=args, unheard=unheard)
         finally:
             _busy[self._clock] -= 1
 
-    async def _at(self, now_us: int, *scripts: str, keys: Sequence[str], args: Sequence[Any]) -> list[Any]:
-        await self.client.set(self.keys.gate[0] + ":test time", now_us)
-        return await super().run(*scripts, keys=keys, args=args)
+    async def _at(self, now_us: int, *scripts: str, keys: Sequence[str], args: Sequence[Any], unheard: Any = None) -> list[Any]:
+        await self.call(lambda: self.client.set(self.keys.gate[0] + ":test time", now_us))
+        self.calls -= 1
+        return await super().run(*scripts, keys=keys, args=args, unheard=unheard)
 
 
 def nobody_asks(given: bytes) -> bytes:
     """The same budget, and a question that takes nothing."""
-    return msgspec.json.encode(["", *msgspec.json.decode(given)[1:8], ["nobody's", 0, False, -1]])
+    return msgspec.msgpack.encode(["", *msgspec.msgpack.decode(given)[1:8], ["nobody's", 0, False, -1]])
+
+
+def numbers_of(server: Server, keys: Keys) -> dict[str, int]:
+    """Everything the server remembers of a wallet in numbers."""
+    _, _, *named = server.admin.eval(lua("time") + lua("numbers") + lua("budget"), 4, *keys.gate)
+    return dict(zip(named[::2], named[1::2], strict=True))
+
+
+def set_number(server: Server, keys: Keys, name: str, value: int) -> None:
+    """Change one of them behind everybody's back."""
+    script = lua("numbers") + "local state = load_state() state[ARGV[1]] = tonumber(ARGV[2]) save(state)"
+    server.admin.eval(script, 4, *keys.gate, name, value)
 
 
 async def quiet(clock: Clock) -> None:

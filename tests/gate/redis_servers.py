@@ -58,7 +58,7 @@ class Server:
     @property
     def admin(self) -> redis.Redis:
         """A client of its own for the test's hand."""
-        return redis.Redis(port=self.port, decode_responses=True, retry=Retry(NoBackoff(), 0))
+        return redis.Redis(port=self.port, decode_responses=True, encoding_errors="replace", retry=Retry(NoBackoff(), 0))
 
     def start(self, *options: str) -> None:
         """Start, or start again with what is in the folder."""

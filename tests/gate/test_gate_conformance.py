@@ -23,7 +23,7 @@ from tests.gate.gate_rig import (
     no_window_overflows,
 )
 
-from kabobagool.gate.interface import Granted, Lease, OrderGate, Priority, Refusal, Refused
+from kabobagool.gate.interface import Exposure, Granted, Lease, OrderGate, Priority, Refusal, Refused
 
 
 def a_caller(make_gate: MakeGate, **own: Any) -> tuple[Caller, ManualClock]:
@@ -187,10 +187,10 @@ async def test_new_pairs_stop_at_the_exposure_cap_and_hedges_do_not(make_gate: M
 async def test_the_exposure_of_a_market_is_what_its_position_says_once_the_order_is_over(make_gate: MakeGate) -> None:
     caller, _ = a_caller(make_gate, interval_us=0, exposure_cap_micros=100 * DOLLAR)
     await caller.leaves(notional=100 * DOLLAR, priority=Priority.NEW_PAIR)
-    caller.gate.set_exposure("m", 40 * DOLLAR)
+    caller.gate.set_exposure("m", Exposure(at_stake=40 * DOLLAR))
     assert await caller.leaves(notional=60 * DOLLAR, priority=Priority.NEW_PAIR) == 0.0
     assert isinstance(await caller.leaves(notional=1, priority=Priority.NEW_PAIR), Refused)
-    caller.gate.set_exposure("m", 0)
+    caller.gate.set_exposure("m", Exposure())
     assert await caller.leaves(notional=100 * DOLLAR, priority=Priority.NEW_PAIR) == 0.0
 
 

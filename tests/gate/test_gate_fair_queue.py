@@ -2,6 +2,7 @@
 
 import asyncio
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from tests.gate.gate_rig import DOLLAR, MANY, SECOND, Crowd, ask, fair_gate, memory_gate, turns
@@ -254,10 +255,10 @@ async def test_closing_in_the_moment_of_a_turn_grants_nothing_any_more(crowd: Cr
 
 async def test_an_error_of_the_gate_behind_reaches_the_asker_and_the_others_are_served() -> None:
     class FailingGate(MemoryGate):
-        async def acquire(self, *, market: str, cost: int, notional: int, priority: Priority, max_wait_s: float) -> Answer:
+        async def acquire(self, *, market: str, **question: Any) -> Answer:
             if market == "cursed":
                 raise ConnectionError("the line is down")
-            return await super().acquire(market=market, cost=cost, notional=notional, priority=priority, max_wait_s=max_wait_s)
+            return await super().acquire(market=market, **question)
 
     clock = VirtualClock(settle=turns(MANY))
     crowd = Crowd(FairGate(FailingGate(clock=clock, interval_us=SECOND, tokens_at_start=0), clock=clock), clock)

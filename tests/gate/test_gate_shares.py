@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 from tests.gate.gate_rig import MANY, SECOND, Crowd, ask, turns
@@ -81,9 +82,9 @@ class DistantGate(MemoryGate):
 
     delay_s = 0.0
 
-    async def acquire(self, *, market: str, cost: int, notional: int, priority: Priority, max_wait_s: float) -> Answer:
+    async def acquire(self, *, market: str, **question: Any) -> Answer:
         await self._clock.sleep(self.delay_s)
-        return await super().acquire(market=market, cost=cost, notional=notional, priority=priority, max_wait_s=max_wait_s)
+        return await super().acquire(market=market, **question)
 
 
 async def test_before_a_gate_that_takes_time_to_answer_the_order_and_the_shares_hold() -> None:

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 from tests.gate.gate_rig import DOLLAR, SECOND, ManualClock, ask, memory_gate
 
-from kabobagool.gate.interface import Granted, OrderGate, Priority
+from kabobagool.gate.interface import Exposure, Granted, OrderGate, Priority
 from kabobagool.gate.memory import MemoryGate
 
 
@@ -33,11 +33,11 @@ async def test_exposure_counts_granted_orders_until_their_position_is_told() -> 
     question = {"market": "m", "cost": 1, "notional": 30 * DOLLAR, "priority": Priority.HEDGE}
     await ask(gate, notional=60 * DOLLAR, priority=Priority.NEW_PAIR)
     unused = await gate.acquire(**question, max_wait_s=0)  # type: ignore[arg-type]
-    assert gate.exposure() == 90 * DOLLAR
+    assert gate.stakes.at_stake == 90 * DOLLAR
     gate.give_back(unused, **question)  # type: ignore[arg-type]
-    assert gate.exposure() == 60 * DOLLAR
-    gate.set_exposure("m", 10 * DOLLAR)
-    assert gate.exposure() == 10 * DOLLAR
+    assert gate.stakes.at_stake == 60 * DOLLAR
+    gate.set_exposure("m", Exposure(at_stake=10 * DOLLAR))
+    assert gate.stakes.at_stake == 10 * DOLLAR
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,9 @@ from tests.gate.redis_rig import PATIENT_S, close_links, earnest_gate, new_walle
 from tests.gate.redis_servers import Server, every_server, free_port, shared_server
 
 from kabobagool.clock import SystemClock
-from kabobagool.gate.interface import Answer, Granted, Priority, Refusal, Refused
+from kabobagool.gate.interface import Answer, Exposure, Granted, IntentNote, Priority, Refusal, Refused
 from kabobagool.gate.limits import Limits
 from kabobagool.gate.redis_gate import RedisGate
-from kabobagool.gate.redis_intents import Intent
 from kabobagool.gate.redis_link import Keys, RedisLink
 from kabobagool.gate.redis_url import CONNECTIONS, connect
 
@@ -60,10 +59,10 @@ async def answer_over(url: str, wallet: str | None = None) -> Answer:
     clock = SystemClock()
     link = RedisLink(connect(url, timeout_s=PATIENT_S), wallet=wallet or new_wallet(), clock=clock, rng=random.Random(1))
     gate = RedisGate(link, limits=Limits(interval_us=0), holder="bot", clock=clock, rng=random.Random(1), silence_at_start_s=0.0)
-    intent = Intent(intent_id="i", created_ms=1, order_hashes=("0xa",), text="")
+    intent = IntentNote(intent_id="i", created_ms=1, order_hashes=("0xa",), text="")
     answer = await gate.acquire(market="m", cost=1, notional=1, priority=Priority.NEW_PAIR, max_wait_s=0.0, intent=intent)
     if isinstance(answer, Granted):
-        gate.set_exposure("m", 5)
+        gate.set_exposure("m", Exposure(at_stake=5))
         await gate.intents.resolve("0xa", "killed", ended=True)
         await gate.intents.open_intents("m")
         await gate.halt(scope="m", who="me", why="look")

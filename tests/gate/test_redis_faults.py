@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import redis
 from tests.gate.gate_rig import DOLLAR, ask
-from tests.gate.redis_rig import gate_on, new_wallet
+from tests.gate.redis_rig import gate_on, new_wallet, numbers_of
 from tests.gate.redis_servers import BINARIES, Server
-from tests.gate.redis_wire import RedisWire
+from tests.support.wire import Wire
 
 from kabobagool.clock import SystemClock
 from kabobagool.gate.breaker import FAILURES
-from kabobagool.gate.interface import RECHECK_S, Answer, GateUnreachableError, Granted, Lease, Priority, Refusal, Refused
+from kabobagool.gate.interface import RECHECK_S, Answer, Exposure, GateUnreachableError, Granted, Lease, Priority, Refusal, Refused
 from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.redis_gate import RedisGate
 
@@ -32,12 +32,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def wire(server: Server) -> AsyncIterator[RedisWire]:
+async def wire(server: Server) -> AsyncIterator[Wire]:
     """The way to it."""
-    wire = RedisWire(server.port)
+    wire = Wire(server.port)
     await wire.start()
     yield wire
-    await wire.close()
+    await wire.go_down()
 
 
 def a_bot(server: Server, wallet: str | None = None, holder: str = "bot", url: str | None = None, **settings: object) -> RedisGate:
@@ -98,8 +98,8 @@ async def test_a_dead_server_is_not_asked_for_every_order(server: Server) -> Non
     assert gate.link.broken
 
 
-async def test_a_half_open_connection_is_no_reason_to_hang_or_to_trade(server: Server, wire: RedisWire) -> None:
-    gate = a_bot(server, url=wire.url)
+async def test_a_half_open_connection_is_no_reason_to_hang_or_to_trade(server: Server, wire: Wire) -> None:
+    gate = a_bot(server, url=wire.redis_url)
     await trades(gate)
     wire.half_open()
     await lives_on_its_own(gate)
@@ -108,11 +108,11 @@ async def test_a_half_open_connection_is_no_reason_to_hang_or_to_trade(server: S
 
 
 async def test_an_answer_that_was_lost_counts_as_a_refusal_and_its_slots_and_dollars_as_taken_until_told(
-    server: Server, wire: RedisWire
+    server: Server, wire: Wire
 ) -> None:
-    gate = a_bot(server, url=wire.url, burst=3, tokens_at_start=3, interval_us=NEVER_US, exposure_cap_micros=DOLLAR)
-    await pair(a_bot(server, url=wire.url))  # the server knows the scripts: one round trip is all that is lost
-    gate.set_exposure("m", 0)
+    gate = a_bot(server, url=wire.redis_url, burst=3, tokens_at_start=3, interval_us=NEVER_US, exposure_cap_micros=DOLLAR)
+    await pair(a_bot(server, url=wire.redis_url))  # the server knows the scripts: one round trip is all that is lost
+    gate.set_exposure("m", Exposure())
     await gate.take_lease("m")
     await gate.beat()  # nothing is left to tell
     wire.lose_replies()
@@ -121,7 +121,7 @@ async def test_an_answer_that_was_lost_counts_as_a_refusal_and_its_slots_and_dol
     refused = await pair(gate)
     assert isinstance(refused, Refused)
     assert refused.reason is Refusal.EXPOSURE
-    gate.set_exposure("m", 0)
+    gate.set_exposure("m", Exposure())
     refused = await pair(gate)
     assert isinstance(refused, Refused)
     assert refused.reason is Refusal.WAIT_TOO_LONG
@@ -139,10 +139,10 @@ async def test_a_slow_server_is_a_server_that_is_not_there(server: Server) -> No
 async def test_a_full_server_grants_nothing_and_writes_nothing_half(server: Server) -> None:
     gate = a_bot(server)
     await trades(gate)
-    before = server.admin.hgetall(gate.link.keys.gate[0])
+    before = numbers_of(server, gate.link.keys)
     server.admin.config_set("maxmemory", "1")
     await lives_on_its_own(gate)
-    assert server.admin.hgetall(gate.link.keys.gate[0]) == before
+    assert numbers_of(server, gate.link.keys) == before
     server.admin.config_set("maxmemory", "0")
     await trades(gate)
 

@@ -9,12 +9,12 @@ import pytest
 from tests.gate.gate_rig import DOLLAR, SECOND, ManualClock, ask
 from tests.gate.redis_rig import earnest_gate, gate_on, manual_redis_gate, new_wallet, quiet
 from tests.gate.redis_servers import every_server, shared_server
-from tests.gate.redis_wire import RedisWire
 from tests.support.virtual_clock import VirtualClock
+from tests.support.wire import Wire
 
 from kabobagool.clock import SystemClock
 from kabobagool.gate.fair_queue import FairGate
-from kabobagool.gate.interface import Granted, LeasedGate, Priority, Refusal, Refused
+from kabobagool.gate.interface import Exposure, Granted, LeasedGate, Priority, Refusal, Refused
 from kabobagool.gate.limits import Limits
 from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.memory import MemoryGate
@@ -35,15 +35,15 @@ async def test_one_question_is_one_round_trip_whatever_is_granted_or_refused(kin
 async def test_what_the_server_knows_is_not_told_again(kind: str) -> None:
     gate = gate_on(shared_server(kind), wallet=new_wallet(), holder="bot", interval_us=0)
     await ask(gate)
-    gate.set_exposure("m", 7 * DOLLAR)
+    gate.set_exposure("m", Exposure(at_stake=7 * DOLLAR))
     await gate.beat()
     calls = gate.link.calls
     for _ in range(100):
-        gate.set_exposure("m", 7 * DOLLAR)
+        gate.set_exposure("m", Exposure(at_stake=7 * DOLLAR))
         await asyncio.sleep(0)
     assert gate.link.calls == calls
     await ask(gate)
-    gate.set_exposure("m", 7 * DOLLAR)
+    gate.set_exposure("m", Exposure(at_stake=7 * DOLLAR))
     await ask(gate)
     assert gate.link.calls == calls + 3
 
@@ -101,9 +101,9 @@ async def test_the_standard_tier_is_the_default() -> None:
 
 async def test_a_slow_reply_delays_a_grant_and_never_doubles_it() -> None:
     server = shared_server("valkey")
-    wire = RedisWire(server.port)
+    wire = Wire(server.port)
     await wire.start()
-    gate = gate_on(server, wallet=new_wallet(), holder="bot", url=wire.url, interval_us=3600 * SECOND)
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", url=wire.redis_url, interval_us=3600 * SECOND)
     await gate.take_lease("m")
     wire.lose_replies()
     asking = asyncio.ensure_future(ask(gate))
@@ -111,7 +111,7 @@ async def test_a_slow_reply_delays_a_grant_and_never_doubles_it() -> None:
     wire.mend()
     assert isinstance(await asking, Granted)
     assert isinstance(await ask(gate), Refused)
-    await wire.close()
+    await wire.go_down()
 
 
 class Reserving(MemoryGate):

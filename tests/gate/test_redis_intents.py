@@ -6,25 +6,28 @@ from typing import Any
 import pytest
 from tests.gate.gate_rig import ManualClock, ask
 from tests.gate.redis_rig import close_links, gate_on, manual_redis_gate, new_wallet, sibling
-from tests.gate.redis_servers import every_server, shared_server
+from tests.gate.redis_servers import Server, every_server, shared_server
+from tests.support.wire import Wire
 
-from kabobagool.gate.interface import Granted, Priority, Refusal, Refused
+from kabobagool.clock import SystemClock
+from kabobagool.gate.fair_queue import FairGate
+from kabobagool.gate.interface import Granted, IntentNote, OrderGate, Priority, Refusal, Refused
 from kabobagool.gate.lease_book import LEASE_S
 from kabobagool.gate.redis_gate import RedisGate
-from kabobagool.gate.redis_intents import KEPT_MS, Intent, UnknownOrderError
+from kabobagool.gate.redis_intents import KEPT_MS, UnknownOrderError
 
 
-def intent(number: int = 1, *, created_ms: int = 1_000) -> Intent:
+def intent(number: int = 1, *, created_ms: int = 1_000) -> IntentNote:
     hashes = (f"0x{number}a", f"0x{number}b")
-    return Intent(intent_id=f"intent {number}", created_ms=created_ms + number, order_hashes=hashes, text=f'{{"number": {number}}}')
+    return IntentNote(intent_id=f"intent {number}", created_ms=created_ms + number, order_hashes=hashes, text=f'{{"number": {number}}}')
 
 
 def a_gate(kind: str, wallet: str | None = None, holder: str = "bot", **limits: Any) -> RedisGate:
     return gate_on(shared_server(kind), wallet=wallet or new_wallet(), holder=holder, **{"interval_us": 0, **limits})
 
 
-async def acquire(gate: RedisGate, written: Intent, market: str = "m") -> object:
-    return await gate.acquire(market=market, cost=2, notional=0, priority=Priority.NEW_PAIR, max_wait_s=0.0, intent=written)
+async def acquire(gate: OrderGate, written: IntentNote, market: str = "m", *, patience_s: float = 0.0) -> object:
+    return await gate.acquire(market=market, cost=2, notional=0, priority=Priority.NEW_PAIR, max_wait_s=patience_s, intent=written)
 
 
 @every_server
@@ -45,6 +48,89 @@ async def test_a_refused_order_leaves_no_intent(kind: str) -> None:
     await gate.halt(scope="m", who="me", why="look")
     assert isinstance(await acquire(gate, intent()), Refused)
     assert await gate.intents.intents("m") == []
+
+
+@every_server
+async def test_the_queue_hands_an_intent_through_and_it_is_written_when_its_turn_was_granted(kind: str) -> None:
+    gate = a_gate(kind, interval_us=50_000, burst=2, tokens_at_start=2)
+    queue = FairGate(gate, clock=SystemClock())
+    asked = [asyncio.ensure_future(acquire(queue, intent(number), patience_s=20.0)) for number in (1, 2)]
+    assert isinstance(await asked[0], Granted)
+    assert [found.intent_id for found in await gate.intents.open_intents("m")] == ["intent 1"]
+    assert isinstance(await asked[1], Granted)
+    assert [found.intent_id for found in await gate.intents.open_intents("m")] == ["intent 1", "intent 2"]
+
+
+@every_server
+async def test_a_bot_knows_which_of_its_intents_the_server_has_until_they_end(kind: str) -> None:
+    gate = a_gate(kind)
+    await acquire(gate, intent(1))
+    assert gate.intents.has_written("intent 1")
+    first, second = intent(1).order_hashes
+    await gate.intents.resolve(first, "filled", ended=True)
+    await gate.intents.resolve(second, "unknown", ended=False)
+    assert gate.intents.has_written("intent 1")
+    await gate.intents.resolve(second, "killed", ended=True)
+    assert not gate.intents.may_know("intent 1")
+    assert not gate.intents.has_written("intent 1")
+    await gate.halt(scope="m", who="me", why="look")
+    await acquire(gate, intent(2))
+    assert not gate.intents.may_know("intent 2"), "refused: certainly not written"
+
+
+async def test_an_answer_that_was_lost_leaves_a_doubt_that_ends_with_the_orders() -> None:
+    wire = Wire(shared_server("valkey").port)
+    await wire.start()
+    gate = gate_on(shared_server("valkey"), wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=0.3, url=wire.redis_url)
+    await ask(gate)
+    wire.lose_replies()
+    assert isinstance(await acquire(gate, intent()), Refused)
+    assert (gate.intents.may_know("intent 1"), gate.intents.has_written("intent 1")) == (True, False)
+    wire.mend()
+    assert [found.intent_id for found in await gate.intents.open_intents("m")] == ["intent 1"], "the server had heard the question"
+    for order_hash in intent().order_hashes:
+        await gate.intents.resolve(order_hash, "not sent", ended=True)
+    assert not gate.intents.may_know("intent 1")
+    await wire.go_down()
+
+
+async def test_a_doubt_about_an_intent_that_never_arrived_ends_too() -> None:
+    wire = Wire(shared_server("valkey").port)
+    await wire.start()
+    gate = gate_on(shared_server("valkey"), wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=0.3, url=wire.redis_url)
+    await ask(gate)
+    await wire.go_down()
+    assert isinstance(await acquire(gate, intent()), Refused)
+    assert gate.intents.may_know("intent 1")
+    await wire.start()
+    for order_hash in intent().order_hashes:
+        with pytest.raises(UnknownOrderError):
+            await gate.intents.resolve(order_hash, "not sent", ended=True)
+    assert not gate.intents.may_know("intent 1")
+    await wire.go_down()
+
+
+async def test_a_server_that_is_gone_leaves_no_more_doubts_than_it_takes_to_notice() -> None:
+    server = Server("valkey")
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=0.3)
+    await ask(gate)
+    server.kill()
+    for number in range(20):
+        assert isinstance(await acquire(gate, intent(number)), Refused)
+    assert [number for number in range(20) if gate.intents.may_know(f"intent {number}")] == [0, 1, 2]
+    server.close()
+
+
+async def test_an_intent_that_was_put_back_while_its_orders_were_refused_is_known_to_be_there() -> None:
+    server = Server("valkey")
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=3_600_000_000, tokens_at_start=0)
+    await ask(gate)
+    server.admin.flushall()
+    assert isinstance(await acquire(gate, intent()), Refused)
+    assert [found.intent_id for found in await gate.intents.open_intents("m")] == ["intent 1"]
+    assert gate.intents.has_written("intent 1"), "so whoever asked closes it"
+    await close_links()
+    server.close()
 
 
 @every_server

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 import redis
 from tests.gate.gate_rig import SECOND, ManualClock, ask
-from tests.gate.redis_rig import manual_redis_gate, sibling
-from tests.gate.redis_servers import every_server
+from tests.gate.redis_rig import PATIENT_S, ManualLink, manual_redis_gate, new_wallet, sibling
+from tests.gate.redis_servers import every_server, shared_server
+from tests.support.wire import wire_to
 
 from kabobagool.gate.interface import Granted, Lease, Priority, Refusal, Refused
 from kabobagool.gate.lease_book import LEASE_S
+from kabobagool.gate.limits import Limits
+from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.redis_gate import RedisGate
+from kabobagool.gate.redis_url import connect
 
 
 def two_bots(kind: str, **budget: Any) -> tuple[RedisGate, RedisGate, ManualClock]:
@@ -154,6 +158,57 @@ async def test_a_server_that_forgot_everything_gives_no_market_away_before_every
     refused = await ask(first)
     assert isinstance(refused, Refused)
     assert refused.reason is Refusal.LEASE_LOST
+
+
+@every_server
+async def test_of_two_bots_one_of_which_is_cut_off_never_both_may_hedge_and_when_it_is_back_it_is_refused(kind: str) -> None:
+    clock, server, wallet = ManualClock(), shared_server(kind), new_wallet()
+    async with wire_to(server.port) as wire:
+        first = bot_over(wire.redis_url, wallet, clock, "first", timeout_s=0.2)
+        second = bot_over(server.url, wallet, clock, "second", timeout_s=PATIENT_S)
+        try:
+            while not isinstance(await first.take_lease("m"), Lease):
+                await clock.sleep(1)
+            wire.half_open()
+            hedged: dict[str, list[int]] = {"first": [], "second": []}
+            for _ in range(round(LEASE_S)):
+                await clock.sleep(2)
+                await second.take_lease("m")
+                for name, gate in (("first", first), ("second", second)):
+                    if isinstance(await ask(gate, priority=Priority.HEDGE), Granted):
+                        hedged[name].append(clock.now_us)
+            assert hedged["first"]
+            assert hedged["second"]
+            assert max(hedged["first"]) < min(hedged["second"])
+            wire.mend()
+            while (refused := await refused_pair(first)).reason is Refusal.UNAVAILABLE:
+                await clock.sleep(1)
+            assert refused.reason is Refusal.LEASE_LOST
+            assert isinstance(await ask(second), Granted)
+        finally:
+            for gate in (first, second):
+                await gate.link.close()
+
+
+async def refused_pair(gate: RedisGate) -> Refused:
+    """What a bot is told that must not open anything."""
+    refused = await ask(gate, priority=Priority.NEW_PAIR)
+    assert isinstance(refused, Refused)
+    return refused
+
+
+def bot_over(url: str, wallet: str, clock: ManualClock, holder: str, *, timeout_s: float) -> RedisGate:
+    """A process that may hedge on its own, on its own way to the server."""
+    link = ManualLink(connect(url, timeout_s=timeout_s), wallet=wallet, clock=clock)
+    return RedisGate(
+        link,
+        limits=Limits(interval_us=0),
+        holder=holder,
+        clock=clock,
+        rng=random.Random(1),
+        local=LocalBudget(interval_us=1, clock=clock),
+        silence_at_start_s=0.0,
+    )
 
 
 @every_server

@@ -9,11 +9,10 @@ import pytest
 from tests.gate.gate_rig import DOLLAR, ask
 from tests.gate.redis_rig import gate_on, new_wallet
 from tests.gate.redis_servers import Server, every_server
-from tests.gate.redis_wire import RedisWire
+from tests.support.wire import Wire
 
-from kabobagool.gate.interface import Answer, GateUnreachableError, Granted, Lease, Priority, Refusal, Refused
+from kabobagool.gate.interface import Answer, Exposure, GateUnreachableError, Granted, IntentNote, Lease, Priority, Refusal, Refused
 from kabobagool.gate.redis_gate import RedisGate
-from kabobagool.gate.redis_intents import Intent
 
 HOUR_US = 3_600_000_000
 FULL = {"interval_us": HOUR_US, "burst": 9}
@@ -37,16 +36,16 @@ def open_server() -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 async def open_wire() -> AsyncIterator[Callable[[Server], Any]]:
     """A way to a server that can lead to another one."""
-    wires: list[RedisWire] = []
+    wires: list[Wire] = []
 
-    async def start(server: Server) -> RedisWire:
-        wires.append(RedisWire(server.port))
+    async def start(server: Server) -> Wire:
+        wires.append(Wire(server.port))
         await wires[-1].start()
         return wires[-1]
 
     yield start
     for wire in wires:
-        await wire.close()
+        await wire.go_down()
 
 
 def flush(server: Server) -> None:
@@ -128,7 +127,7 @@ async def test_everything_is_put_back_before_any_new_pair(open_server: Callable[
     first, second = (gate_on(server, wallet=wallet, holder=holder, interval_us=0, exposure_cap_micros=100 * DOLLAR) for holder in "ab")
     assert isinstance(await first.take_lease("m"), Lease)
     await first.intents.record("m", intent())
-    first.set_exposure("m", 80 * DOLLAR)
+    first.set_exposure("m", Exposure(at_stake=80 * DOLLAR))
     await first.halt(scope="stopped", who="me", why="look")
     lose(server)
     assert reason_of(await answer_of(first, notional=21 * DOLLAR, priority=Priority.NEW_PAIR)) is Refusal.EXPOSURE
@@ -200,7 +199,7 @@ async def test_after_a_failover_no_burst_is_given_out_twice(
 ) -> None:
     primary, replica = open_server(kind), open_server(kind)
     wire = await open_wire(primary)
-    gate = gate_on(primary, wallet=new_wallet(), holder="bot", url=wire.url, tokens_at_start=9, **FULL)
+    gate = gate_on(primary, wallet=new_wallet(), holder="bot", url=wire.redis_url, tokens_at_start=9, **FULL)
     assert isinstance(await answer_of(gate, cost=1), Granted)
     if stale:
         await replicated(primary, replica)
@@ -219,5 +218,5 @@ async def replicated(primary: Server, replica: Server) -> None:
     replica.admin.replicaof("NO", "ONE")
 
 
-def intent() -> Intent:
-    return Intent(intent_id="i", created_ms=1, order_hashes=("0xa", "0xb"), text="pair")
+def intent() -> IntentNote:
+    return IntentNote(intent_id="i", created_ms=1, order_hashes=("0xa", "0xb"), text="pair")

@@ -3,9 +3,9 @@
 `GATE_MODEL_STEPS` (default 8,000) is how many questions the long walk asks of each server.
 """
 
+import math
 import os
 import random
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -16,10 +16,11 @@ from tests.gate.gate_rig import DOLLAR, SECOND, Departure, ManualClock, ask, mem
 from tests.gate.redis_rig import manual_redis_gate, quiet, sibling
 from tests.gate.redis_servers import every_server
 
-from kabobagool.gate.interface import Answer, Granted, OrderGate, Priority, Refusal
+from kabobagool.gate.interface import Answer, Exposure, Granted, OrderGate, Priority, Refusal, Refused
 
 STEPS = int(os.environ.get("GATE_MODEL_STEPS", "8000"))
 MARKETS = ("a", "b", "c")
+DAY = 86_400 * SECOND
 
 
 class Twins:
@@ -29,11 +30,14 @@ class Twins:
         self.clock = ManualClock()
         self.both: tuple[OrderGate, OrderGate] = (manual_redis_gate(kind, self.clock, **budget), memory_gate(self.clock, **budget))
         self.left: list[Departure] = []
+        self.refused: set[Refusal] = set()
         self._last: tuple[tuple[Granted, Granted], dict[str, Any]] | None = None
 
     async def ask(self, **question: Any) -> None:
         served, modelled = [await ask(gate, **question) for gate in self.both]
         assert _said(served) == _said(modelled)
+        if isinstance(served, Refused):
+            self.refused.add(served.reason)
         if isinstance(served, Granted) and isinstance(modelled, Granted):
             self._last = (served, modelled), question
             self.left.append(Departure(self.clock.now_us + round(served.wait_s * SECOND), question["cost"], priority=question["priority"]))
@@ -47,10 +51,18 @@ class Twins:
             self.left.pop()
             await quiet(self.clock)
 
-    async def expose(self, market: str, notional: int, **_: Any) -> None:
+    async def expose(self, market: str, notional: int, cost: int, **_: Any) -> None:
+        """What is at stake, with half of it in a naked leg or none, and what was made: anything, whatever is at stake."""
+        exposure = Exposure(
+            at_stake=notional, orphan=notional // 2 if cost == 1 else 0, result=notional * 7919 % (60 * DOLLAR) - 50 * DOLLAR
+        )
         for gate in self.both:
-            gate.set_exposure(market, notional)
+            gate.set_exposure(market, exposure)
         await quiet(self.clock)
+
+    async def dawn(self, **_: Any) -> None:
+        """The next day begins."""
+        self.clock.now_us = (self.clock.now_us // DAY + 1) * DAY
 
     async def pause(self, max_wait_s: float, **_: Any) -> None:
         for gate in self.both:
@@ -66,14 +78,14 @@ class Twins:
 
     async def object(self, market: str, notional: int, priority: Priority, **_: Any) -> None:
         served, modelled = [await gate.objection(market=market, notional=notional, priority=priority) for gate in self.both]
-        assert served == modelled
+        assert _said(served) == _said(modelled)
 
     async def walk(self, rng: random.Random, steps: int) -> None:
-        """Questions far more often than anything else, at all paces."""
-        rare = (self.give_back, self.expose, self.pause, self.halt, self.resume, self.resume, self.object)
+        """Questions far more often than anything else but what became of them, at all paces."""
+        rare = (self.give_back, self.dawn, self.pause, self.halt, self.resume, self.resume, self.object)
         for _ in range(steps):
             self.clock.now_us += rng.choice((0, 0, rng.randrange(SECOND // 10), rng.randrange(2 * SECOND)))
-            act: Callable[..., Any] = self.ask if rng.random() < 0.8 else rng.choice(rare)
+            (act,) = rng.choices((self.ask, self.expose, rng.choice(rare)), weights=(14, 3, 3))
             await act(
                 market=rng.choice(MARKETS),
                 cost=rng.choice((1, 2)),
@@ -83,8 +95,12 @@ class Twins:
             )
 
 
-def _said(answer: Answer) -> object:
-    return answer.wait_s if isinstance(answer, Granted) else (answer.reason, answer.retry_after_s)
+def _said(answer: Answer | None) -> object:
+    if not isinstance(answer, Refused):
+        return answer and answer.wait_s
+    # A server counts microseconds, the model tells the time of day in milliseconds.
+    rest = math.ceil(answer.retry_after_s * 1000) if answer.reason is Refusal.DAILY_LOSS else answer.retry_after_s
+    return answer.reason, rest
 
 
 @every_server
@@ -97,11 +113,15 @@ async def test_a_long_walk_is_answered_as_the_model_answers_it(kind: str, seed: 
         interval_us=interval_us,
         burst=burst,
         reserve_fraction=Fraction(rng.randrange(5), 6),
-        exposure_cap_micros=rng.choice((None, 100 * DOLLAR)),
+        exposure_cap_micros=150 * DOLLAR if seed != 1 else None,
+        orphan_cap_micros=25 * DOLLAR if seed != 2 else None,
+        daily_loss_cap_micros=40 * DOLLAR if seed != 3 else None,
         tokens_at_start=0,
     )
     await twins.walk(rng, STEPS // 4)
     assert len(twins.left) > STEPS // 100
+    capped = {Refusal.EXPOSURE: seed != 1, Refusal.ORPHANS: seed != 2, Refusal.DAILY_LOSS: seed != 3}
+    assert {reason: reason in twins.refused for reason in capped} == capped
     no_window_overflows(twins.left, interval_us, max(burst, 2))
 
 
@@ -113,13 +133,31 @@ async def test_a_long_walk_is_answered_as_the_model_answers_it(kind: str, seed: 
     burst=st.integers(1, 5),
     reserve=st.fractions(0, Fraction(9, 10), max_denominator=20),
     cap=st.sampled_from((None, 0, 60 * DOLLAR)),
+    orphan_cap=st.sampled_from((None, 0, 20 * DOLLAR)),
+    loss_cap=st.sampled_from((None, 0, 20 * DOLLAR)),
     data=st.data(),
 )
 async def test_any_short_walk_is_answered_as_the_model_answers_it(
-    kind: str, seed: int, interval_us: int, burst: int, reserve: Fraction, cap: int | None, data: st.DataObject
+    kind: str,
+    seed: int,
+    interval_us: int,
+    burst: int,
+    reserve: Fraction,
+    cap: int | None,
+    orphan_cap: int | None,
+    loss_cap: int | None,
+    data: st.DataObject,
 ) -> None:
-    tokens = data.draw(st.integers(0, burst))
-    twins = Twins(kind, interval_us=interval_us, burst=burst, reserve_fraction=reserve, exposure_cap_micros=cap, tokens_at_start=tokens)
+    twins = Twins(
+        kind,
+        interval_us=interval_us,
+        burst=burst,
+        reserve_fraction=reserve,
+        exposure_cap_micros=cap,
+        orphan_cap_micros=orphan_cap,
+        daily_loss_cap_micros=loss_cap,
+        tokens_at_start=data.draw(st.integers(0, burst)),
+    )
     await twins.walk(random.Random(seed), 40)
 
 

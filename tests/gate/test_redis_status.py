@@ -57,6 +57,29 @@ async def test_a_bot_that_says_nothing_more_disappears_with_its_place_in_the_ind
 
 
 @every_server
+async def test_a_bot_that_ends_takes_its_report_away_at_once_and_no_other(kind: str) -> None:
+    board, _ = a_board(kind)
+    await board.report(a_status())
+    await board.report(a_status("0xb"))
+    await board.forget("0xa", "bot")
+    assert [report.status.market for report in await board.read()] == ["0xb"]
+    admin, keys = shared_server(kind).admin, board._link.keys
+    assert admin.keys(keys.of("status", "0xa").replace("{", "[{]").replace("}", "[}]")) == []
+    assert admin.zrange(keys.of("statuses"), 0, -1) == ["0xb"]
+    await board.report(a_status())
+    assert len(await board.read()) == 2, "the same words are news from a bot that begins anew"
+
+
+@every_server
+async def test_a_bot_that_was_replaced_leaves_the_report_of_its_successor_alone(kind: str) -> None:
+    board, _ = a_board(kind)
+    await board.forget("0xa", "bot")
+    await board.report(a_status())
+    await board.forget("0xa", "the one before")
+    assert [report.status.holder for report in await board.read()] == ["bot"]
+
+
+@every_server
 async def test_one_bot_of_another_version_does_not_hide_the_others(kind: str) -> None:
     board, _ = a_board(kind)
     for status in (a_status("0xa", version=SCHEMA_VERSION + 1), a_status("0xb"), a_status("0xc")):

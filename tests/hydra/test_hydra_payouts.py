@@ -34,6 +34,9 @@ async def test_markets_that_resolve_are_retired_with_the_payouts_and_profits_of_
         assert sum(worth.values()) == account.redeemed
         assert sum(parse_micros(one.profit) for one in left.values()) == account.dollars - DEPOSIT, "what the wallet has more than before"
         assert {one.reason for one in left.values()} == {RESOLVED}
+        stakes = rig.session.at_gate.numbers.stakes
+        assert stakes is not None
+        assert (stakes.at_stake, stakes.orphans, stakes.lost_today) == (0, 0, DEPOSIT - account.dollars), "the gate counts it, too"
         assert (await rig.supervisor.fleet.snapshot()).totals.paid_out == format_micros(account.redeemed)
         assert await rig.stopped()
         assert rig.supervisor.fleet.positions_left() == [], "what was paid out is not left"

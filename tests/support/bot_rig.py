@@ -30,8 +30,8 @@ from paper_exchange.exchange import ExchangeSettings
 from paper_exchange.faults import Fault, FaultKind, FaultPlan
 from paper_exchange.types import OrderRecord, Side, Trade
 from tests.faults.fault_books import always_cheap
-from tests.faults.fault_wire import Wire
 from tests.support.paper import PaperServer, ScriptedBooks, paper_exchange_server
+from tests.support.wire import ExchangeWire
 
 SPEED = 40.0
 PATIENCE_S = 20.0
@@ -50,7 +50,7 @@ def new_key() -> str:
     return "0x" + secrets.token_hex(32)
 
 
-def environment(paper: PaperServer, wire: Wire, folder: Path, *, key: str, **more: str) -> dict[str, str]:
+def environment(paper: PaperServer, wire: ExchangeWire, folder: Path, *, key: str, **more: str) -> dict[str, str]:
     """The variables of a live bot on this exchange."""
     return {
         "HOST": f"http://127.0.0.1:{wire.port}",
@@ -74,7 +74,7 @@ class Venue:
     """An exchange behind a wire, as one wallet sees it."""
 
     paper: PaperServer
-    wire: Wire
+    wire: ExchangeWire
     folder: Path
     key: str = field(default_factory=new_key)
 
@@ -234,7 +234,7 @@ async def venue_for_a_bot(
     options = ServeOptions(speed=speed, balance_micros=balance_micros)
     served = paper_exchange_server(books or always_cheap(), options=options, settings=settings, faults=FaultPlan(faults, seed=seed))
     async with served as paper:
-        wire = Wire(int(paper.urls["clob"].rpartition(":")[2]))
+        wire = ExchangeWire(int(paper.urls["clob"].rpartition(":")[2]))
         await wire.start()
         try:
             yield Venue(paper, wire, folder)
@@ -328,9 +328,9 @@ class BotProcess:
         """SIGTERM, as Kubernetes does."""
         self.process.send_signal(signal.SIGTERM)
 
-    async def ended(self) -> tuple[int, str]:
+    async def ended(self, *, patience_s: float = PATIENCE_S) -> tuple[int, str]:
         """Exit status and standard error, once it has ended."""
-        _, stderr = await asyncio.wait_for(self.process.communicate(), PATIENCE_S)
+        _, stderr = await asyncio.wait_for(self.process.communicate(), patience_s)
         return int(self.process.returncode or 0), stderr.decode()
 
     async def put_away(self) -> None:

@@ -9,7 +9,6 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from fractions import Fraction
 from pathlib import Path
 
 from kabobagool.domain.book import Level, PairView
@@ -353,11 +352,11 @@ async def engine_rig(
     policy: Policy | None = None,
     market: Market | None = None,
     interval_us: int = 0,
-    exposure_cap: Micros | None = None,
     started: bool = True,
+    **caps: Micros,
 ) -> AsyncIterator[EngineRig]:
     """A running engine; on leaving it is stopped, and a test fails when it had died."""
-    rig = await make_rig(folder, policy=policy, market=market, interval_us=interval_us, exposure_cap=exposure_cap)
+    rig = await make_rig(folder, policy=policy, market=market, interval_us=interval_us, **caps)
     if started:
         rig.start()
         await rig.settle()
@@ -373,16 +372,14 @@ async def make_rig(
     policy: Policy | None = None,
     market: Market | None = None,
     interval_us: int = 0,
-    exposure_cap: Micros | None = None,
+    **caps: Micros,
 ) -> EngineRig:
-    """A rig on a journal in `folder` that is not running yet; the market is claimed."""
+    """A rig on a journal in `folder` that is not running yet; the market is claimed. `caps` are those of `MemoryGate`."""
     clock = VirtualClock()
     traded = market or a_market()
     journal = await WatchedJournal.open(folder / "journal.db", clock=clock)
     await journal.claim(traded.condition_id)
-    gate = MemoryGate(
-        clock=clock, interval_us=interval_us, burst=2, tokens_at_start=2, reserve_fraction=Fraction(0), exposure_cap_micros=exposure_cap
-    )
+    gate = MemoryGate(clock=clock, interval_us=interval_us, burst=2, tokens_at_start=2, **caps)
     assert isinstance(journal, WatchedJournal)
     return EngineRig(clock, journal, gate, policy or Policy(batch_shares=parse_micros("10")), traded)
 

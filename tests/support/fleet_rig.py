@@ -29,9 +29,9 @@ from paper_exchange.exchange import ExchangeSettings
 from paper_exchange.faults import Fault, FaultPlan
 from paper_exchange.types import PaperMarket, Side
 from tests.faults.fault_books import always_cheap
-from tests.faults.fault_wire import Wire
 from tests.support.bot_rig import NOTHING, PATIENCE_S, QUICK, SPEED, BotProcess, Venue
 from tests.support.paper import ScriptedBooks, paper_exchange_server
+from tests.support.wire import ExchangeWire
 
 PAIR = 10_000_000
 """Micro-shares of each outcome that the rig's batch size buys."""
@@ -171,7 +171,7 @@ async def venue_for_a_fleet(
     """An exchange with these markets behind a wire."""
     options = ServeOptions(speed=speed, balance_micros=balance_micros)
     async with paper_exchange_server(*books, options=options, settings=settings, faults=FaultPlan(faults, seed=seed)) as paper:
-        wire = Wire(int(paper.urls["clob"].rpartition(":")[2]))
+        wire = ExchangeWire(int(paper.urls["clob"].rpartition(":")[2]))
         await wire.start()
         try:
             yield FleetVenue(paper, wire, folder)

@@ -16,8 +16,12 @@ from kabobagool.feed.reasons import ReconnectReason, ResnapshotReason
 from kabobagool.telemetry.metric_table import METRICS, PREFIX, metrics_reference
 from kabobagool.telemetry.metrics import BotMetrics
 from kabobagool.trading.gate_numbers import GateNumbers
+from kabobagool.trading.gate_report import Budget
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+STAKES = Budget(
+    known=True, tokens_left=29, pair_tokens_left=23, paused_s=0.0, silent_s=0.0, at_stake=9_300_000, orphans=0, lost_today=-700_000
+)
 HAPPENED = Filled(shares=100_000_000, dollars=45_000_000, fee=1_125_000)
 
 
@@ -53,7 +57,7 @@ def everything_happened(metrics: BotMetrics) -> None:
     metrics.cooldown_changed(0.5)
     metrics.gate_granted(wait_s=0.0)
     metrics.gate_refused("halted")
-    gate = GateNumbers(reachable=True, tokens_left=29, halts=0, lease_changes=1)
+    gate = GateNumbers(reachable=True, tokens_left=29, halts=0, lease_changes=1, stakes=STAKES, caps={"orphans": 25_000_000})
     metrics.watch_gate(gate)
     gate.round_trip(0.0004)
     metrics.decided(seconds=0.00002, feed_age_s=0.03)

@@ -51,24 +51,30 @@ async def lease_of(server: Server, venue: Venue) -> HeldLease | None:
     return next((lease for lease in leases if lease.market == venue.paper.market.condition_id), None)
 
 
-def end_lease(server: Server, venue: Venue) -> None:
+def end_lease(server: Server, venue: Venue, *, wallet: str | None = None) -> None:
     """As if as much time had passed as a dead bot's lease lasts: the scripted books would be over by then."""
-    key, market = f"kabobagool:{{{venue.address}}}:leases", venue.paper.market.condition_id
+    key, market = f"kabobagool:{{{wallet or venue.address}}}:leases", venue.paper.market.condition_id
     number, _, holder = str(server.admin.hget(key, market)).split(" ", 2)
     server.admin.hset(key, market, f"{number} 1 {holder}")
 
 
-def on_host(venue: Venue, server: Server, host: str, **more: str) -> dict[str, str]:
-    """Variables of a bot whose disk no other one sees."""
+def everything(server: Server) -> dict[str, object]:
+    """Every key and its value."""
+    readers = {"string": server.admin.get, "hash": server.admin.hgetall, "zset": lambda key: server.admin.zrange(key, 0, -1)}
+    return {key: readers[server.admin.type(key)](key) for key in server.admin.scan_iter("*")}
+
+
+def on_host(venue: Venue, server: Server, host: str, *, redis_url: str | None = None, **more: str) -> dict[str, str]:
+    """Variables of a bot whose disk no other one sees. `redis_url` is its own way to the server."""
     folder = venue.folder / host
     folder.mkdir(exist_ok=True)
-    return {"REDIS_URL": server.url, "JOURNAL_PATH": str(folder / "journal.sqlite"), **more}
+    return {"REDIS_URL": redis_url or server.url, "JOURNAL_PATH": str(folder / "journal.sqlite"), **more}
 
 
 @asynccontextmanager
-async def bot_on_host(venue: Venue, server: Server, host: str, **more: str) -> AsyncIterator[BotProcess]:
+async def bot_on_host(venue: Venue, server: Server, host: str, *, redis_url: str | None = None, **more: str) -> AsyncIterator[BotProcess]:
     """A started `kabobagool run`, ended with the block. A fresh server lets it wait before it gives a lease."""
-    bot = BotProcess(venue, **on_host(venue, server, host, **more))
+    bot = BotProcess(venue, **on_host(venue, server, host, redis_url=redis_url, **more))
     try:
         yield await started(bot)
     finally:

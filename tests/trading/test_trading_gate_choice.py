@@ -8,12 +8,13 @@ from fractions import Fraction
 
 import pytest
 from prometheus_client import generate_latest
+from tests.gate.redis_rig import new_wallet
 from tests.gate.redis_servers import shared_server
 from tests.support.virtual_clock import VirtualClock
 from tests.trading.gate_rig import valkey
 
 from kabobagool.clock import SystemClock
-from kabobagool.gate.interface import WALLET, Granted, Lease, Priority, Refusal, Refused
+from kabobagool.gate.interface import WALLET, Exposure, Granted, Lease, Priority, Refusal, Refused
 from kabobagool.gate.memory import MemoryGate
 from kabobagool.settings import Settings, load_settings
 from kabobagool.telemetry.metrics import BotMetrics
@@ -53,10 +54,12 @@ def test_by_default_a_wallet_sends_twenty_orders_a_second_thirty_at_once_and_a_f
     assert (limits.interval_us, limits.burst, limits.reserve_fraction, limits.exposure_cap_micros) == (50_000, 30, Fraction(1, 5), None)
 
 
-def test_rate_burst_reserve_and_cap_are_what_was_asked_for() -> None:
-    limits = limits_of(settings(ORDER_RATE="0.5", ORDER_BURST="3", HEDGE_RESERVE="0.5", MAX_EXPOSURE_USD="250.5"))
+def test_rate_burst_reserve_and_caps_are_what_was_asked_for() -> None:
+    caps = {"MAX_EXPOSURE_USD": "250.5", "MAX_ORPHAN_USD": "25", "MAX_DAILY_LOSS_USD": "12.000001"}
+    limits = limits_of(settings(ORDER_RATE="0.5", ORDER_BURST="3", HEDGE_RESERVE="0.5", **caps))
     assert (limits.interval_us, limits.burst, limits.reserve_fraction) == (2_000_000, 3, Fraction(1, 2))
-    assert limits.exposure_cap_micros == 250_500_000
+    assert limits.caps == {"exposure": 250_500_000, "orphans": 25_000_000, "daily_loss": 12_000_001}
+    assert limits_of(settings()).caps == {}
 
 
 def test_a_least_interval_is_the_whole_rule_when_it_is_set() -> None:
@@ -73,12 +76,37 @@ async def test_a_least_interval_gives_what_it_always_gave(interval: str) -> None
         assert await now.acquire(**asked) == await before.acquire(**asked)
 
 
-async def test_the_exposure_cap_holds_over_all_markets_of_a_wallet_without_a_server_too() -> None:
-    gate = memory_gate(settings(MAX_EXPOSURE_USD="10"), VirtualClock())
-    gate.set_exposure("one", 8 * DOLLAR)
+@pytest.mark.parametrize(
+    ("cap", "exposure", "reason"),
+    [
+        ("MAX_EXPOSURE_USD", Exposure(at_stake=8 * DOLLAR), Refusal.EXPOSURE),
+        ("MAX_ORPHAN_USD", Exposure(orphan=10 * DOLLAR), Refusal.ORPHANS),
+        ("MAX_DAILY_LOSS_USD", Exposure(result=-10 * DOLLAR), Refusal.DAILY_LOSS),
+    ],
+)
+async def test_a_cap_holds_over_all_markets_of_a_wallet_without_a_server_too(cap: str, exposure: Exposure, reason: Refusal) -> None:
+    gate = memory_gate(settings(**{cap: "10"}), VirtualClock())
+    gate.set_exposure("one", exposure)
     asked = {"market": "two", "cost": 1, "notional": 3 * DOLLAR, "max_wait_s": 10.0}
-    assert await gate.acquire(**asked, priority=Priority.NEW_PAIR) == Refused(Refusal.EXPOSURE, 1.0)
+    refused = await gate.acquire(**asked, priority=Priority.NEW_PAIR)
+    assert isinstance(refused, Refused)
+    assert refused.reason is reason
     assert isinstance(await gate.acquire(**asked, priority=Priority.HEDGE), Granted)
+
+
+@pytest.mark.parametrize("server", [{}, {"REDIS_URL": shared_server("valkey").url}], ids=["in this process", "on a server"])
+async def test_metrics_show_what_the_caps_are_held_against(server: dict[str, str]) -> None:
+    metrics = BotMetrics()
+    async with opened(new_wallet(), **server, MAX_DAILY_LOSS_USD="20") as at_gate:
+        metrics.watch_gate(at_gate.numbers)
+        at_gate.gate.set_exposure("m", Exposure(at_stake=3 * DOLLAR, orphan=2 * DOLLAR, result=-DOLLAR))
+        if at_gate.shared is not None:
+            await at_gate.shared.beat()
+            await look(at_gate.shared, at_gate.numbers)
+        told = told_by(metrics)
+        assert [told[f"kabobagool_gate_{name}_dollars"] for name in ("at_stake", "orphan", "lost_today")] == [3, 2, 1]
+        caps = [line for line in generate_latest(metrics.registry).decode().splitlines() if line.startswith("kabobagool_gate_cap_dollars")]
+        assert caps == ['kabobagool_gate_cap_dollars{reason="daily_loss"} 20.0']
 
 
 def test_a_live_wallet_is_the_address_that_holds_the_money_and_a_dry_run_never_is() -> None:

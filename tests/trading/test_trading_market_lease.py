@@ -2,23 +2,34 @@
 
 import asyncio
 import signal
+import sqlite3
 from pathlib import Path
 
+import aiohttp
+from tests.faults.fault_books import cheap
+from tests.gate.redis_rig import set_number
 from tests.gate.redis_servers import Server, free_port
 from tests.support.bot_rig import BotProcess, Venue, venue_for_a_bot
-from tests.trading.gate_rig import bot_on_host, lease_of, link_to, long_awake, refused, valkey
+from tests.support.paper import ScriptedBooks
+from tests.support.wire import wire_to
+from tests.trading.gate_rig import bot_on_host, everything, lease_of, link_to, long_awake, on_host, refused, valkey
 
+from kabobagool.domain.intent import Purpose
 from kabobagool.domain.money import format_micros
 from kabobagool.gate.limits import Limits
+from kabobagool.gate.redis_link import Keys
 from kabobagool.trading.gate_report import read_budget
 
 SPEED = 20
 TWO_PAIRS = {"MAX_POSITION_USD": "20"}
+ALWAYS_WANTS_MORE = {"MAX_POSITION_USD": "900"}
+PATIENCE_S = 60.0
+"""A bot looks after its lease every ten seconds, and a look that a busy machine makes too late is made again ten seconds later."""
 
 
 async def free_lease(server: Server, venue: Venue) -> None:
     """Until nobody holds the market any more."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while await lease_of(server, venue) is not None:
             await asyncio.sleep(0.2)
 
@@ -35,6 +46,83 @@ async def test_of_two_bots_on_one_market_exactly_one_trades_and_the_other_says_w
                 assert f"another bot trades market {venue.paper.market.slug}: {lease.holder}" in said
                 assert f"lease {lease.number}" in said
                 assert venue.posts == 2
+            venue.nothing_was_sent_twice()
+
+
+async def gave_up(bot: BotProcess, venue: Venue) -> None:
+    """Until the bot has ended because it was replaced, and said so."""
+    status, said = await bot.ended(patience_s=PATIENCE_S)
+    assert status == 1, said
+    assert f"another bot took over market {venue.paper.market.slug}" in said
+    assert "Traceback" not in said
+
+
+def journalled(venue: Venue, host: str) -> list[tuple[str, str]]:
+    """Every order that this host's bot wrote down before it sent it: hash and purpose."""
+    with sqlite3.connect(f"file:{venue.folder / host / 'journal.sqlite'}?mode=ro", uri=True) as journal:
+        return list(journal.execute("SELECT order_hash, purpose FROM orders JOIN intents USING (intent_id)"))
+
+
+def opened(venue: Venue, host: str) -> int:
+    """How many orders of new pairs that bot wrote down."""
+    return sum(purpose == Purpose.PAIR for _, purpose in journalled(venue, host))
+
+
+async def without_the_gate(bot: BotProcess) -> None:
+    """Until the bot knows that the gate does not answer."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_S):
+        while True:
+            async with session.get(f"http://127.0.0.1:{bot.facts['port']}/metrics") as reply:
+                if "gate_reachable 0" in await reply.text():
+                    return
+            await asyncio.sleep(0.1)
+
+
+async def test_of_two_bots_that_start_in_the_same_moment_exactly_one_trades(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
+            await long_awake(server, venue.address)
+            hosts = ("first", "second")
+            bots = [await BotProcess(venue, **on_host(venue, server, host)).start(announced=False) for host in hosts]
+            try:
+                endings = [asyncio.ensure_future(bot.process.wait()) for bot in bots]
+                done, _ = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE_S)
+                (loser,) = (number for number, ending in enumerate(endings) if ending in done)
+                status, said = await bots[loser].ended()
+                assert status == 1, said
+                assert f"another bot trades market {venue.paper.market.slug}" in said
+                await venue.until(lambda: venue.filled() == 2, "the pair of the other one", patience_s=PATIENCE_S)
+                assert journalled(venue, hosts[loser]) == []
+                assert len(journalled(venue, hosts[1 - loser])) == venue.posts == 2
+                assert not endings[1 - loser].done()
+            finally:
+                for bot in bots:
+                    await bot.put_away()
+            venue.nothing_was_sent_twice()
+
+
+async def test_a_bot_cut_off_from_the_gate_opens_nothing_and_ends_when_it_hears_again_that_another_one_trades(tmp_path: Path) -> None:
+    with valkey() as server:
+        opened_venue = venue_for_a_bot(tmp_path, ScriptedBooks(cheap(until_s=5_000)), speed=SPEED)
+        async with wire_to(server.port) as wire, opened_venue as venue:
+            await long_awake(server, venue.address)
+            async with bot_on_host(venue, server, "first", redis_url=wire.redis_url, **ALWAYS_WANTS_MORE) as first:
+                await venue.until(lambda: venue.filled() >= 2, "a pair")
+                wire.half_open()
+                await without_the_gate(first)
+                await venue.venue_seconds(2 * SPEED)  # whatever was granted before has left
+                pairs = opened(venue, "first")
+                await free_lease(server, venue)
+                async with bot_on_host(venue, server, "second", **ALWAYS_WANTS_MORE) as second:
+                    orders = journalled(venue, "first")
+                    await venue.until(lambda: opened(venue, "second") >= 2, "a pair of the other bot", patience_s=PATIENCE_S)
+                    assert first.process.returncode is None, "it is alive, and wants to trade as much as the other one"
+                    assert opened(venue, "first") == pairs
+                    assert journalled(venue, "first") == orders, "nor is anything hedged by two"
+                    wire.mend()
+                    await gave_up(first, venue)
+                    assert journalled(venue, "first") == orders
+                    assert second.process.returncode is None
             venue.nothing_was_sent_twice()
 
 
@@ -88,7 +176,7 @@ async def test_what_a_market_has_at_stake_is_known_at_the_gate_again_when_its_ne
                 await first.until_status(lambda s: s["fills"] == 2 and not s["unsettled_orders"], "a pair, settled")
                 first.terminate()
                 await first.ended()
-            server.admin.hset(f"kabobagool:{{{venue.address}}}:gate", "at_stake", 0)
+            set_number(server, Keys(venue.address), "at_stake", 0)
             server.admin.delete(f"kabobagool:{{{venue.address}}}:stakes")
             async with bot_on_host(venue, server, "second") as second, link_to(server, venue.address) as link, asyncio.timeout(20):
                 spent = (await second.until_status(lambda s: s["position"]["pairs"] == "10", "the pair is known"))["position"]["spent"]
@@ -105,10 +193,7 @@ async def test_a_bot_that_was_frozen_past_its_lease_ends_when_it_wakes_and_sends
                 await free_lease(server, venue)
                 async with bot_on_host(venue, server, "second"):
                     first.process.send_signal(signal.SIGCONT)
-                    status, said = await first.ended()
-                    assert status == 1, said
-                    assert f"another bot took over market {venue.paper.market.slug}" in said
-                    assert "Traceback" not in said
+                    await gave_up(first, venue)
             venue.nothing_was_sent_twice()
 
 
@@ -136,10 +221,4 @@ async def test_a_dry_run_uses_no_budget_and_no_lease_of_the_live_wallet(tmp_path
                 "kabobagool:{dry-run",
             }
             secret = venue.key.removeprefix("0x")
-            assert not any(secret in str(found) for found in everything(server)), "the key never leaves the process"
-
-
-def everything(server: Server) -> list[object]:
-    """Every value there is."""
-    readers = {"string": server.admin.get, "hash": server.admin.hgetall, "zset": lambda key: server.admin.zrange(key, 0, -1)}
-    return [readers[server.admin.type(key)](key) for key in server.admin.scan_iter("*")]
+            assert not any(secret in str(found) for found in everything(server).values()), "the key never leaves the process"

@@ -17,7 +17,8 @@ from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.outcome import Filled, Killed, Unknown
 from kabobagool.engine.market_engine import EngineState
 from kabobagool.execution.journal import Journal, JournalError, JournalledIntent, JournalledOrder
-from kabobagool.gate.interface import GateUnreachableError, Lease
+from kabobagool.gate.interface import Answer, GateUnreachableError, Granted, Lease, Priority
+from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.trading.shared_journal import SharedJournal
 
@@ -82,7 +83,8 @@ async def test_an_order_that_arrives_after_bot_and_disk_are_gone_is_found_and_he
 async def journal_on(server: Server, folder: Path, *, holder: str = "one") -> AsyncIterator[tuple[SharedJournal, RedisGate]]:
     """The journal of one host, its market leased and claimed."""
     await asyncio.to_thread(folder.mkdir, exist_ok=True)
-    gate = gate_on(server, wallet="0xabc", holder=holder, timeout_s=0.5)
+    local = LocalBudget(interval_us=1, clock=SystemClock())
+    gate = gate_on(server, wallet="0xabc", holder=holder, timeout_s=0.5, interval_us=0, local=local)
     assert isinstance(await gate.take_lease(MARKET), Lease)
     journal = await SharedJournal.open_shared(folder / "journal.sqlite", clock=SystemClock(), intents=gate.intents)
     await journal.claim(MARKET)
@@ -157,6 +159,57 @@ async def test_a_hedge_needs_the_disk_alone_and_the_gate_is_told_of_it_when_it_a
             assert await hashes(journal) == ["hedge NO"]
             (found,) = await gate.intents.open_intents(MARKET)
             assert (found.intent_id, found.ended) == ("hedge", {"hedge YES"})
+
+
+async def test_a_hedge_that_this_process_granted_alone_is_written_at_the_gate_when_it_answers_again(tmp_path: Path) -> None:
+    with valkey("--appendonly", "yes", "--appendfsync", "always") as server:
+        async with journal_on(server, tmp_path / "one") as (journal, gate):
+            server.kill()
+            hedge = an_intent("hedge", Purpose.HEDGE)
+            assert isinstance(await granted_with(gate, journal, hedge, Priority.HEDGE), Granted)
+            await journal.record(hedge)
+            server.start()
+            await answering(gate)
+            await journal.mark("hedge YES", Filled(10_000_000, 4_600_000, 0))
+            assert await hashes(journal) == ["hedge NO"]
+            (found,) = await gate.intents.open_intents(MARKET)
+            assert (found.intent_id, found.ended) == ("hedge", {"hedge YES"})
+
+
+async def test_an_intent_that_came_with_its_grant_is_recorded_without_asking_the_gate_again(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with journal_on(server, tmp_path / "one") as (journal, gate):
+            assert isinstance(await granted_with(gate, journal, an_intent("a"), Priority.NEW_PAIR), Granted)
+            calls = gate.link.calls
+            await journal.record(an_intent("a"))
+            assert gate.link.calls == calls
+            assert await hashes(journal) == ["a YES", "a NO"]
+
+
+async def test_an_intent_that_did_not_leave_is_closed_at_the_gate_and_was_never_on_this_disk(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with journal_on(server, tmp_path / "one") as (journal, gate):
+            await granted_with(gate, journal, an_intent("a"), Priority.NEW_PAIR)
+            journal.withdraw(an_intent("a"))
+            journal.withdraw(an_intent("never asked for"))
+            assert await hashes(journal) == []
+            assert [found.intent_id for found in await gate.intents.intents(MARKET)] == ["a"]
+            assert await journal.intents(MARKET, 0) == []
+
+
+async def test_what_a_bot_that_is_stopped_had_not_told_yet_is_told_before_it_ends(tmp_path: Path) -> None:
+    with valkey() as server:
+        async with journal_on(server, tmp_path / "one") as (journal, gate):
+            await granted_with(gate, journal, an_intent("a"), Priority.NEW_PAIR)
+            journal.withdraw(an_intent("a"))
+        async with journal_on(server, tmp_path / "two", holder="two") as (journal, gate):
+            assert await gate.intents.open_intents(MARKET) == []
+
+
+async def granted_with(gate: RedisGate, journal: SharedJournal, intent: JournalledIntent, priority: Priority) -> Answer:
+    """What the gate says to orders that it is to write down."""
+    note = journal.note(intent)
+    return await gate.acquire(market=MARKET, cost=2, notional=0, priority=priority, max_wait_s=1.0, intent=note)
 
 
 async def test_who_lost_the_market_cannot_write_an_intent_down(tmp_path: Path) -> None:

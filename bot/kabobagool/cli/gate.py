@@ -17,12 +17,12 @@ import click
 from kabobagool.cli import gate_tables as tables
 from kabobagool.cli.options import json_option, profile_option, settings_options
 from kabobagool.clock import SystemClock
-from kabobagool.gate.interface import DRAINING, WALLET, GateUnreachableError
+from kabobagool.gate.interface import DRAINING, WALLET, Exposure, GateUnreachableError
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.gate.redis_status import StatusBoard
 from kabobagool.settings import Settings, SettingsError, load_settings
 from kabobagool.trading.gate_choice import StartError, limits_of, open_shared, person, wallet_address
-from kabobagool.trading.gate_report import Budget, markets_with_open_intents, read_budget, read_leases
+from kabobagool.trading.gate_report import Budget, markets_with_open_intents, read_budget, read_leases, read_stakes
 
 Result = TypeVar("Result")
 Work = Callable[[RedisGate], Awaitable[Result]]
@@ -33,6 +33,7 @@ WITHOUT_REDIS = (
     "(`kabobagool hydra` prints the address)"
 )
 WITHOUT_WALLET = "--wallet is not set: give the address of the wallet (`--wallet dry-run` for dry runs), or PROXY_ADDRESS or PRIVATE_KEY"
+CAPS = ("max_exposure_usd", "max_orphan_usd", "max_daily_loss_usd")
 market_option = click.option("--market", metavar="CONDITION_ID", help="Only this market; without it the whole wallet.")
 drain_option = click.option("--drain", is_flag=True, help="Stop new pairs alone: hedges and unwinds go on.")
 
@@ -49,7 +50,7 @@ def _at_the_gate(function: Callable[..., None]) -> Callable[..., None]:
     """Hand in `wallet`, `settings` and `ask`, which opens the gate, does what it is given there, and tells what went wrong."""
 
     @json_option
-    @settings_options("proxy_address", "order_rate", "order_burst", "global_order_min_interval_s", "hedge_reserve", "max_exposure_usd")
+    @settings_options("proxy_address", "order_rate", "order_burst", "global_order_min_interval_s", "hedge_reserve", *CAPS)
     @profile_option
     @click.option("--wallet", metavar="ADDRESS", help="Whose gate: the address that holds the money, or dry-run. [default: the settings']")
     @wraps(function)
@@ -104,7 +105,7 @@ def _show(facts: object, *, as_json: bool, table: Callable[[], None]) -> None:
 @command.command()
 @_at_the_gate
 def status(*, settings: Settings, wallet: str, ask: Ask, as_json: bool) -> None:
-    """Show halts, budget, leases and what each bot reports, together. Status 1 while anything is halted."""
+    """Show halts, budget, leases, stakes and what each bot reports, together. Status 1 while anything is halted."""
 
     async def read(gate: RedisGate) -> tables.Overview:
         return tables.Overview(
@@ -112,6 +113,7 @@ def status(*, settings: Settings, wallet: str, ask: Ask, as_json: bool) -> None:
             halts=await gate.halts(),
             budget=await read_budget(gate.link, gate.limits),
             leases=await read_leases(gate.link),
+            stakes=[stake for stake in await read_stakes(gate.link) if stake.counts],
             bots=await StatusBoard(gate.link, clock=SystemClock()).read(),
         )
 
@@ -162,7 +164,7 @@ def resume(*, settings: Settings, wallet: str, ask: Ask, as_json: bool, market: 
 @command.command()
 @_at_the_gate
 def budget(*, settings: Settings, wallet: str, ask: Ask, as_json: bool) -> None:
-    """Show what the wallet may send now: orders left, pauses, dollars at stake."""
+    """Show what the wallet may send now: orders left, pauses, and how near its caps it is."""
     limits = limits_of(settings)
     found = ask(lambda gate: read_budget(gate.link, gate.limits))
     _show(tables.budget_facts(wallet, found, limits), as_json=as_json, table=lambda: tables.show_budget(wallet, found, limits))
@@ -172,11 +174,12 @@ def budget(*, settings: Settings, wallet: str, ask: Ask, as_json: bool) -> None:
 @click.option("--market", metavar="CONDITION_ID", required=True, help="The market that has ended.")
 @_at_the_gate
 def settle(*, settings: Settings, wallet: str, ask: Ask, as_json: bool, market: str) -> None:
-    """Count nothing of a market as at stake any more: for one that ended while no bot watched it."""
+    """Count nothing of a market as at stake any more: for one that ended while no bot watched it. What it made so far stays counted."""
     scope, limits = _scope(market, drain=False), limits_of(settings)
 
     async def forget(gate: RedisGate) -> Budget:
-        gate.set_exposure(scope, 0)
+        result = next((stake.result for stake in await read_stakes(gate.link) if stake.market == scope), 0)
+        gate.set_exposure(scope, Exposure(result=result))
         await gate.beat()
         return await read_budget(gate.link, gate.limits)
 

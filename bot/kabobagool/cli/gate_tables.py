@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from kabobagool.cli.discover import printable
-from kabobagool.domain.money import format_dollars, format_micros
+from kabobagool.domain.money import Micros, format_dollars, format_micros
 from kabobagool.gate.interface import Halt
 from kabobagool.gate.limits import MICROSECONDS, Limits
 from kabobagool.gate.redis_intents import RecordedIntent
 from kabobagool.gate.redis_status import BotStatus, StatusReport
-from kabobagool.trading.gate_report import Budget, HeldLease
+from kabobagool.trading.gate_report import Budget, HeldLease, MarketStake
 
 Halts = tuple[Halt, ...]
 Intents = list[RecordedIntent]
@@ -35,6 +35,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     halts: Halts
     budget: Budget
     leases: Sequence[HeldLease]
+    stakes: Sequence[MarketStake]
     bots: Bots
 
 
@@ -44,6 +45,7 @@ def overview_facts(found: Overview, limits: Limits) -> Facts:
         **budget_facts(found.wallet, found.budget, limits),
         "halts": halt_facts(found.wallet, found.halts)["halts"],
         "leases": lease_facts(found.wallet, found.leases)["leases"],
+        "stakes": [stake_facts(stake) for stake in found.stakes],
         "bots": [bot_facts(report) for report in found.bots],
     }
 
@@ -56,7 +58,6 @@ def halt_facts(wallet: str, halts: Halts) -> Facts:
 
 def budget_facts(wallet: str, budget: Budget, limits: Limits) -> Facts:
     """What may be sent, and within which limits."""
-    cap = limits.exposure_cap_micros
     return {
         "wallet": wallet,
         "used_before": budget.known,
@@ -67,7 +68,11 @@ def budget_facts(wallet: str, budget: Budget, limits: Limits) -> Facts:
         "paused_s": round(budget.paused_s, 3),
         "silent_s": round(budget.silent_s, 3),
         "at_stake": format_micros(budget.at_stake),
-        "most_at_stake": None if cap is None else format_micros(cap),
+        "most_at_stake": _cap(limits.exposure_cap_micros),
+        "orphans": format_micros(budget.orphans),
+        "most_orphans": _cap(limits.orphan_cap_micros),
+        "lost_today": format_micros(budget.lost_today),
+        "most_lost_today": _cap(limits.daily_loss_cap_micros),
     }
 
 
@@ -75,6 +80,18 @@ def lease_facts(wallet: str, leases: Iterable[HeldLease]) -> Facts:
     """Who has which market."""
     rows = [{"market": each.market, "number": each.number, "holder": each.holder, "ends_in_s": round(each.ends_in_s, 1)} for each in leases]
     return {"wallet": wallet, "leases": rows}
+
+
+def stake_facts(stake: MarketStake) -> Facts:
+    """What one market has at stake."""
+    return {
+        "market": stake.market,
+        "at_stake": format_micros(stake.at_stake),
+        "in_flight": format_micros(stake.in_flight),
+        "orphan": format_micros(stake.orphan),
+        "result": format_micros(stake.result),
+        "lost_today": format_micros(stake.lost_today),
+    }
 
 
 def bot_facts(report: StatusReport) -> Facts:
@@ -109,6 +126,7 @@ def show_overview(found: Overview, limits: Limits) -> None:
     show_budget(found.wallet, found.budget, limits)
     _print(_halt_table(found.halts), empty="nothing is halted", rows=len(found.halts))
     _print(_lease_table(found.leases), empty="no bot has a market", rows=len(found.leases))
+    _print(_stake_table(found.stakes), empty="no market has anything at stake", rows=len(found.stakes))
     _print(_bot_table(found.bots), empty="no bot reports", rows=len(found.bots))
 
 
@@ -128,11 +146,14 @@ def show_budget(wallet: str, budget: Budget, limits: Limits) -> None:
     """What may be sent now."""
     _heading(wallet)
     rate = f"{MICROSECONDS / limits.interval_us:g} a second" if limits.interval_us else "as many as they like"
-    cap = "no cap" if limits.exposure_cap_micros is None else f"of {format_dollars(limits.exposure_cap_micros)}"
     table = _table("budget", "")
     table.add_row("orders left", f"{budget.tokens_left} of {limits.burst}, {rate}" + ("" if budget.known else "; never used yet"))
     table.add_row("for new pairs", f"{budget.pair_tokens_left}")
-    table.add_row("at stake", f"{format_dollars(budget.at_stake)}, {cap}")
+    table.add_row("at stake", _against(budget.at_stake, limits.exposure_cap_micros))
+    table.add_row("in naked legs", _against(budget.orphans, limits.orphan_cap_micros))
+    table.add_row("lost today", _against(max(budget.lost_today, 0), limits.daily_loss_cap_micros))
+    if budget.lost_today < 0:
+        table.add_row("gained today", format_dollars(-budget.lost_today))
     if budget.paused_s:
         table.add_row("paused", f"{budget.paused_s:.1f} s: the venue asked for it")
     if budget.silent_s:
@@ -166,6 +187,14 @@ def _lease_table(leases: Iterable[HeldLease]) -> Table:
     return table
 
 
+def _stake_table(stakes: Sequence[MarketStake]) -> Table:
+    table = _table("stake of market", "at stake", "on its way", "naked", "made so far", "lost today")
+    for stake in stakes:
+        amounts = (stake.at_stake, stake.in_flight, stake.orphan, stake.result, stake.lost_today)
+        table.add_row(printable(stake.market), *map(format_dollars, amounts))
+    return table
+
+
 def _bot_table(bots: Bots) -> Table:
     table = _table("bot on market", "mode", "phase", "YES", "NO", "pair cost", "locked", "feed age", "reasons")
     for report in bots:
@@ -179,6 +208,14 @@ def _bot_row(said: BotStatus) -> tuple[str | Text, ...]:
     cost = "unknown" if said.pair_cost is None else format_dollars(said.pair_cost)
     age = "unknown" if said.feed_age_ms is None else f"{said.feed_age_ms // 1000} s"
     return (*told, *shares, cost, format_dollars(said.locked_profit), age, printable(", ".join(said.reasons)))
+
+
+def _cap(cap: Micros | None) -> str | None:
+    return None if cap is None else format_micros(cap)
+
+
+def _against(amount: Micros, cap: Micros | None) -> str:
+    return f"{format_dollars(amount)}, " + ("no cap" if cap is None else f"of {format_dollars(cap)}")
 
 
 def _orders(intent: RecordedIntent) -> list[dict[str, str]]:

@@ -1,23 +1,28 @@
 """`kabobagool reconcile`: what a wallet owns of one market, rebuilt from the venue's trades and held against its balances.
 
-Read-only: it sends no order. It uses the journal of a bot only when none is running on it, because open orders are looked up as at a start.
+Read-only: it sends no order, and the shared gate of REDIS_URL is only asked which orders are open. It uses the journal of a bot only when
+none is running on it, because open orders are looked up as at a start.
 """
 
 import asyncio
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from kabobagool.cli.options import json_option, settings_options
+from kabobagool.cli.reconcile_report import AtGate, Found, facts, lines
 from kabobagool.domain.market import Market
-from kabobagool.domain.money import format_dollars, format_micros
-from kabobagool.engine.memory import objection_to
 from kabobagool.execution.journal import JournalError
 from kabobagool.execution.reconcile import Reconciliation
+from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.settings import Settings, SettingsError, load_settings
 from kabobagool.telemetry.logs import LogPipeline
 from kabobagool.telemetry.redaction import settings_secrets
 from kabobagool.venue.errors import VenueError
+
+if TYPE_CHECKING:  # the venue's client takes a while to import
+    from kabobagool.trading.session import Account, Venue
 
 
 @click.command()
@@ -30,16 +35,14 @@ def command(*, environment: dict[str, str], as_json: bool) -> None:
         raise SettingsError("PRIVATE_KEY is not set: the venue shows trades and balances only to the key that made them")
     with LogPipeline(level=settings.log_level, style="text", secrets=settings_secrets(settings)):
         try:
-            market, history = asyncio.run(_rebuild(settings))
+            found = asyncio.run(_find_out(settings))
         except (VenueError, JournalError) as e:
             raise click.ClickException(str(e)) from None
-    objection = objection_to(history)
-    facts = json.dumps(_facts(market, history, objection), indent=2)
-    click.echo(facts if as_json else "\n".join(_lines(market, history, objection)))
-    raise SystemExit(0 if objection is None else 1)
+    click.echo(json.dumps(facts(found), indent=2) if as_json else "\n".join(lines(found)))
+    raise SystemExit(0 if found.objection is None else 1)
 
 
-async def _rebuild(settings: Settings) -> tuple[Market, Reconciliation]:
+async def _find_out(settings: Settings) -> Found:
     from kabobagool.trading.market_bot import rebuild
     from kabobagool.trading.session import find_market, open_account, open_journal, reach_venue
 
@@ -50,7 +53,9 @@ async def _rebuild(settings: Settings) -> tuple[Market, Reconciliation]:
         journal = await open_journal(settings, venue.clock)
         try:
             await journal.claim(market.condition_id)
-            return market, await rebuild(settings, market, account, journal, venue.clock)
+            history = await rebuild(settings, market, account, journal, venue.clock)
+            at_gate = None if settings.redis_url is None else await _ask_gate(settings, market, history, venue, account)
+            return Found(market=market, history=history, at_gate=at_gate)
         finally:
             await journal.close()
             await account.execution.close()
@@ -58,34 +63,12 @@ async def _rebuild(settings: Settings) -> tuple[Market, Reconciliation]:
         await venue.transport.close()
 
 
-def _facts(market: Market, history: Reconciliation, objection: str | None) -> dict[str, object]:
-    position = history.position
-    return {
-        "market": market.slug,
-        "condition_id": market.condition_id,
-        "shares": {"yes": format_micros(position.yes.shares), "no": format_micros(position.no.shares)},
-        "pairs": format_micros(position.pairs),
-        "spent": format_micros(position.spent),
-        "fees": format_micros(position.fees),
-        "locked_profit": format_micros(position.locked_profit),
-        "orders": len(history.fills),
-        "pending": history.pending,
-        "resolved_orders": {order_hash: type(outcome).__name__.lower() for order_hash, outcome in history.resolved_orders.items()},
-        "unresolved": history.unresolved,
-        "foreign_trades": history.foreign,
-        "merged_pairs": format_micros(history.merged_pairs),
-        "objection": objection,
-    }
+async def _ask_gate(settings: Settings, market: Market, history: Reconciliation, venue: "Venue", account: "Account") -> AtGate:
+    from kabobagool.trading.gate_choice import StartError
+    from kabobagool.trading.open_at_gate import look_up, read_open_orders
 
-
-def _lines(market: Market, history: Reconciliation, objection: str | None) -> list[str]:
-    position = history.position
-    return [
-        market.question,
-        f"  {market.outcomes[0]:<10} {format_micros(position.yes.shares)} shares at {format_micros(position.yes.average_cost_micros)}",
-        f"  {market.outcomes[1]:<10} {format_micros(position.no.shares)} shares at {format_micros(position.no.average_cost_micros)}",
-        f"  pairs      {format_micros(position.pairs)} for {format_dollars(position.spent)}, fees of {format_dollars(position.fees)} in it",
-        f"  locked in  {format_dollars(position.locked_profit)} whatever the outcome",
-        f"  orders     {len(history.fills)} traded, {len(history.pending)} not settled yet, {len(history.unresolved)} of unknown end",
-        f"  verdict    {objection or 'trades and balances agree'}",
-    ]
+    try:
+        orders = await read_open_orders(settings, market, clock=venue.clock, rng=venue.rng)
+    except (StartError, GateUnreachableError) as e:
+        return AtGate(trouble=f"which orders are open at the shared gate is not known: {e}")
+    return AtGate(orders=await look_up(orders, market, history, client=account.execution, clock=venue.clock))

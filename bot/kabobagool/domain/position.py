@@ -74,7 +74,7 @@ class Position(msgspec.Struct, frozen=True):
         if self.surplus_cost is not None:
             return -(-self.surplus_cost * shares // abs(self.imbalance))
         heavy = self.leg(self.heavy)
-        return -(-(heavy.cost + heavy.fees) * shares // heavy.bought)
+        return -(-(heavy.cost + heavy.fees) * shares // heavy.bought) if heavy.bought else 0
 
     def leg(self, outcome: Outcome) -> Leg:
         """The outcome's leg."""
@@ -108,6 +108,16 @@ class Position(msgspec.Struct, frozen=True):
         The payout of its pairs less all that was spent. Negative while a leg is naked.
         """
         return self.pairs - self.spent
+
+    @property
+    def naked_cost(self) -> Micros:
+        """Dollars, fees included, that the shares without a partner cost; 0 when level."""
+        return self.cost_of_surplus(abs(self.imbalance)) if self.imbalance else 0
+
+    @property
+    def result(self) -> Micros:
+        """Dollars made so far, losses negative: payout of the pairs less all that was spent, naked shares counted at their cost."""
+        return self.locked_profit + self.naked_cost
 
     @property
     def pair_cost_micros(self) -> Micros:

@@ -9,7 +9,7 @@ from kabobagool.clock import Clock
 from kabobagool.domain.intent import Intent, Purpose
 from kabobagool.domain.money import Micros
 from kabobagool.engine.observer import EngineObserver
-from kabobagool.gate.interface import Answer, Granted, OrderGate, Priority, Refused
+from kabobagool.gate.interface import Answer, Exposure, Granted, IntentNote, OrderGate, Priority, Refused
 
 PRIORITIES: Final = {
     Purpose.PAIR: Priority.NEW_PAIR,
@@ -30,8 +30,8 @@ class GateWindow:
         self._clock = clock
         self._observer = observer
 
-    async def ask(self, intent: Intent) -> Answer:
-        """Leave for the intent's orders, waited for: once granted they may go at once."""
+    async def ask(self, intent: Intent, note: IntentNote | None = None) -> Answer:
+        """Leave for the intent's orders, waited for: once granted they may go at once. `note` is what the gate is to write down of them."""
         asked_s, priority = self._clock.monotonic(), PRIORITIES[intent.purpose]
         answer = await self._gate.acquire(
             market=self._market,
@@ -39,6 +39,7 @@ class GateWindow:
             notional=notional(intent),
             priority=priority,
             max_wait_s=MAX_WAIT_S[priority],
+            intent=note,
         )
         if not isinstance(answer, Granted):
             self._observer.gate(answer)
@@ -68,9 +69,9 @@ class GateWindow:
             granted, market=self._market, cost=len(intent.orders), notional=notional(intent), priority=PRIORITIES[intent.purpose]
         )
 
-    def set_exposure(self, dollars: Micros) -> None:
-        """So many dollars of this market are at stake now."""
-        self._gate.set_exposure(self._market, dollars)
+    def set_exposure(self, exposure: Exposure) -> None:
+        """What this market has at stake now, and what it made."""
+        self._gate.set_exposure(self._market, exposure)
 
     async def pause(self, *, seconds: float, reason: str) -> None:
         """The venue asked for silence, from the whole wallet."""

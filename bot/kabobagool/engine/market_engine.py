@@ -24,7 +24,7 @@ from kabobagool.domain.position import Fill
 from kabobagool.engine.cooldown import Cooldown
 from kabobagool.engine.gate_window import GateWindow, may_stand_in
 from kabobagool.engine.observer import EngineObserver
-from kabobagool.engine.order_flow import NotSent, OrderFlow, Sent, outcome_name
+from kabobagool.engine.order_flow import NotSent, OrderFlow, Prepared, Sent, outcome_name
 from kabobagool.engine.position_tracker import PositionTracker
 from kabobagool.engine.purse import Purse
 from kabobagool.engine.strategy import KabobagoolStrategy
@@ -35,6 +35,7 @@ from kabobagool.execution.fills import OrderFill
 from kabobagool.execution.orphan import is_orphan, resolve_orphan
 from kabobagool.feed.price_buffer import ConflatingPriceBuffer
 from kabobagool.gate.interface import OrderGate, Refused
+from kabobagool.gate.stakes import exposure_of
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,8 @@ class MarketEngine:
         self.stopping = False
         self.cut_off = False
         """Whether it ended while an order was on its way: only the next bot of this market finds out what became of it."""
+        self.history_open = False
+        """Whether nobody knows yet what an earlier bot of this market spent: what the gate counts is nearer the truth than our position."""
         self.purse = purse or Purse()
         self.on_booked: Callable[[str, Fill], None] = lambda order_hash, fill: None
         """Told of every fill as it is booked: settlement follows it from there."""
@@ -165,6 +168,7 @@ class MarketEngine:
         """Bring what settlement or reconciliation says of an order into the position."""
         self.tracker.take_over(change, now_ms=now_ms)
         self.booked()
+        self._tell_exposure()
 
     async def run(self) -> None:
         """Act on what the feed brings, until cancelled."""
@@ -176,7 +180,7 @@ class MarketEngine:
                     await self._act(self._orphan_step, view)
                 elif self.strategy.pending:
                     await self._act(self._entry, view)
-                self._tell_exposure()
+            self._tell_exposure()
             self.strategy.look_again(view)  # the books may stand still with an edge in them
 
     async def hedge_before_stop(self, *, timeout_s: float) -> bool:
@@ -236,9 +240,9 @@ class MarketEngine:
         self._tell_exposure()
 
     def _tell_exposure(self) -> None:
-        """What was granted is spent or never left; only an order of unknown end stays counted as on its way."""
-        if not self.unknown.open:
-            self._window.set_exposure(max(self.tracker.position.spent, 0))
+        """What was granted is spent or never left. While an order may still be on its way the gate goes on counting what it granted."""
+        if not (self.is_busy() or self.history_open):
+            self._window.set_exposure(exposure_of(self.tracker.position))
 
     async def _next_view(self) -> PairView:
         """The next view worth a decision. With a leg naked or a cooldown running, time alone changes what may be done."""
@@ -260,7 +264,7 @@ class MarketEngine:
         return self.strategy.naked and not self.degraded and not self.unknown.open and not self._cooling()
 
     async def _act(self, ask: Callable[[PairView], Intent | Reject], view: PairView) -> None:
-        """Ask, get leave, ask again, send. An edge that dies on the way is counted under what killed it."""
+        """Ask, sign, get leave, ask again, send. An edge that dies on the way is counted under what killed it."""
         intent = ask(view)
         if isinstance(intent, Reject):
             self.strategy.gave_up(intent.reason)
@@ -272,28 +276,45 @@ class MarketEngine:
             self._let_go_of_money()
 
     async def _carry_out(self, intent: Intent, ask: Callable[[PairView], Intent | Reject], view: PairView) -> None:
-        answer = await self._window.ask(intent)
-        if isinstance(answer, Refused):
-            self.cooldown.hold(self._clock.monotonic(), min(max(answer.retry_after_s, GATE_RETRY_S[0]), GATE_RETRY_S[1]))
-            self.strategy.gave_up(Reason.GATE_REFUSED)
+        prepared = await self._flow.prepare(intent, self.market)
+        if isinstance(prepared, Prepared) and ask(view) != intent:
+            prepared = NotSent(Reason.VIEW_MOVED)  # no slot is taken for what died while it was signed
+        if isinstance(prepared, NotSent):
+            await self._after(prepared)
             return
-        left = False
         try:
-            result = await self._send(intent, ask, view)
-            left = isinstance(result, Sent)
+            result = await self._with_leave(prepared, ask, view)
         finally:
-            if not (left or self.cut_off):
-                self._window.give_back(answer, intent)
+            self._flow.let_go(prepared)
         await self._after(result)
 
-    async def _send(self, granted: Intent, ask: Callable[[PairView], Intent | Reject], view: PairView) -> Sent | NotSent:
+    async def _with_leave(self, prepared: Prepared, ask: Callable[[PairView], Intent | Reject], view: PairView) -> Sent | NotSent:
+        answer = await self._window.ask(prepared.intent, prepared.note)
+        if isinstance(answer, Refused):
+            self.cooldown.hold(self._clock.monotonic(), min(max(answer.retry_after_s, GATE_RETRY_S[0]), GATE_RETRY_S[1]))
+            return NotSent(Reason.GATE_REFUSED)
+        left = False
+        try:
+            wanted = await self._still_wanted(prepared, ask, view)
+            result = wanted if isinstance(wanted, NotSent) else await self._send(wanted, ask, view)
+            left = isinstance(result, Sent)
+            return result
+        finally:
+            if not (left or self.cut_off):
+                self._window.give_back(answer, prepared.intent)
+
+    async def _still_wanted(self, granted: Prepared, ask: Callable[[PairView], Intent | Reject], view: PairView) -> Prepared | NotSent:
+        """What the rule says after the wait: what was granted, or another intent in its stead, signed anew."""
         intent = ask(view)
-        if isinstance(intent, Reject) or not may_stand_in(intent, granted):
+        if isinstance(intent, Reject) or not may_stand_in(intent, granted.intent):
             return NotSent(Reason.VIEW_MOVED)
         self.purse.hold(self._cost(intent), market=self.market.condition_id)
-        self._purpose = intent.purpose
+        return granted if intent == granted.intent else await self._flow.prepare(intent, self.market)
+
+    async def _send(self, prepared: Prepared, ask: Callable[[PairView], Intent | Reject], view: PairView) -> Sent | NotSent:
+        self._purpose = prepared.intent.purpose
         try:
-            return await self._flow.send(intent, self.market, still_good=lambda: ask(view) == intent, leaving=self._leaving)
+            return await self._flow.send(prepared, still_good=lambda: ask(view) == prepared.intent, leaving=self._leaving)
         except BaseException:
             self.cut_off = self._sending
             raise

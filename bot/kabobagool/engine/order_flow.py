@@ -1,8 +1,9 @@
-"""Carries an intent out: sign, journal, look once more, then send one order after the other.
+"""Carries an intent out: sign, get leave, journal, look once more, then send one order after the other.
 
-The order of these steps is the safety of the bot. Everything is signed before anything is sent, so that the second leg is not late;
-everything is journalled before anything is sent, so that a crash can be explained by hash; the view is asked once more after the slow
-steps; and a reply that cannot be trusted stops the sequence. The engine calls `send` with its lock held.
+The order of these steps is the safety of the bot. Everything is signed before anything is asked for: so the hashes are known that the
+gate writes down in the very call that grants the slots, and the second leg is not late. Everything is on this disk before anything is sent;
+the view is asked once more after the slow steps; and a reply that cannot be trusted stops the sequence. The engine calls with its lock
+held: `prepare`, then the gate, then `send`, and `let_go` however it ended.
 """
 
 import logging
@@ -18,11 +19,21 @@ from kabobagool.domain.market import Market
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Unknown
 from kabobagool.execution.client import ExecutionClient, SignedOrder
 from kabobagool.execution.journal import JournalError, JournalledIntent, JournalledOrder, OrderJournal
+from kabobagool.gate.interface import IntentNote
 
 log = logging.getLogger(__name__)
 
 NEVER_SENT = Killed("not sent")
 OnOutcome = Callable[[SignedOrder, OrderPlan, OrderOutcome], None]
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """An intent that could be sent now: its signed orders, and what is written of them on this disk and at the gate (None: nothing)."""
+
+    intent: Intent
+    signed: tuple[SignedOrder, ...]
+    journalled: JournalledIntent
+    note: IntentNote | None
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -50,27 +61,39 @@ class OrderFlow:
         self._journal = journal
         self._clock = clock
         self._on_outcome = on_outcome
+        self._left: Prepared | None = None
         self.latency_s = 0.0
         """How long the last reply took, in seconds of the clock."""
 
-    async def send(self, intent: Intent, market: Market, *, still_good: Callable[[], bool], leaving: Callable[[], None]) -> Sent | NotSent:
-        """Send the intent's orders in their order. `leaving` is called right before the first POST."""
+    async def prepare(self, intent: Intent, market: Market) -> Prepared | NotSent:
+        """Sign all of the intent's orders. Nothing is sent, nothing written down."""
         try:
-            signed = [await self._execution.prepare(order, market) for order in intent.orders]
+            signed = tuple([await self._execution.prepare(order, market) for order in intent.orders])
         except Exception as e:
             log.exception("an order could not be signed")
             return NotSent(Reason.SIGNING_FAILED, f"an order could not be signed: {type(e).__name__}: {e}")
+        written = journalled(intent, market, signed, created_ms=self._clock.now_ms())
+        return Prepared(intent, signed, written, self._journal.note(written))
+
+    async def send(self, prepared: Prepared, *, still_good: Callable[[], bool], leaving: Callable[[], None]) -> Sent | NotSent:
+        """Send the orders one after the other. `leaving` is called right before the first POST."""
         try:
-            await self._journal.record(journalled(intent, market, signed, created_ms=self._clock.now_ms()))
+            await self._journal.record(prepared.journalled)
         except JournalError as e:
             return NotSent(Reason.JOURNAL_FAILED, str(e))
         if not still_good():
-            await self._forget(signed)
+            await self._forget(prepared.signed)
             return NotSent(Reason.VIEW_MOVED)
+        self._left = prepared
         leaving()
-        return await self._send_each(intent.orders, signed)
+        return await self._send_each(prepared.intent.orders, prepared.signed)
 
-    async def _send_each(self, plans: tuple[OrderPlan, ...], signed: list[SignedOrder]) -> Sent:
+    def let_go(self, prepared: Prepared) -> None:
+        """Unless its first order left, none ever will: what the gate may have written of it is closed."""
+        if prepared is not self._left:
+            self._journal.withdraw(prepared.journalled)
+
+    async def _send_each(self, plans: tuple[OrderPlan, ...], signed: tuple[SignedOrder, ...]) -> Sent:
         outcome: OrderOutcome = NEVER_SENT
         for number, (plan, order) in enumerate(zip(plans, signed, strict=True)):
             started = self._clock.monotonic()
@@ -95,7 +118,7 @@ class OrderFlow:
             log.exception("sending an order crashed", extra={"order": order.order_hash})
             return Unknown(f"{type(e).__name__} while sending")
 
-    async def _forget(self, unsent: list[SignedOrder]) -> None:
+    async def _forget(self, unsent: tuple[SignedOrder, ...]) -> None:
         for order in unsent:
             await self._note(order.order_hash, NEVER_SENT)
 
@@ -110,7 +133,7 @@ class OrderFlow:
             return
 
 
-def journalled(intent: Intent, market: Market, signed: list[SignedOrder], *, created_ms: int) -> JournalledIntent:
+def journalled(intent: Intent, market: Market, signed: tuple[SignedOrder, ...], *, created_ms: int) -> JournalledIntent:
     """The intent as it is written down: every order by the hash it will have at the venue."""
     return JournalledIntent(
         intent_id=signed[0].order_hash,

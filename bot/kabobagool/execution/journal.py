@@ -16,11 +16,12 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from kabobagool.clock import Clock
 from kabobagool.domain.outcome import OrderOutcome
 from kabobagool.execution.journal_store import RETENTION_MS, JournalError, JournalledIntent, JournalledOrder, JournalStore
+from kabobagool.gate.interface import IntentNote
 
 __all__ = ["Journal", "JournalError", "JournalledIntent", "JournalledOrder", "set_aside"]
 
@@ -31,6 +32,14 @@ Result = TypeVar("Result")
 
 class OrderJournal(Protocol):
     """What an engine asks of its journal: to write before it sends, and to note what became of it."""
+
+    def note(self, intent: JournalledIntent) -> IntentNote | None:
+        """What the gate is to write down when it grants this intent; None for a journal that is kept nowhere else."""
+        ...
+
+    def withdraw(self, intent: JournalledIntent) -> None:
+        """No order of this intent left or ever will: what the gate wrote of it is closed. Nothing happens where it wrote nothing."""
+        ...
 
     async def record(self, intent: JournalledIntent) -> None:
         """Write an intent with all its orders before the first of them is sent. JournalError when that was not possible."""
@@ -55,7 +64,7 @@ class Journal:
         self._pruned_ms = 0
 
     @classmethod
-    async def open(cls, path: Path, *, clock: Clock) -> "Journal":
+    async def open(cls, path: Path, *, clock: Clock) -> Self:
         """Open the journal or create it where there is none. JournalError for a damaged, foreign, newer or unwritable file."""
         worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         try:
@@ -77,6 +86,13 @@ class Journal:
         descriptor = self._claims.pop(market, None)
         if descriptor is not None:
             os.close(descriptor)
+
+    def note(self, intent: JournalledIntent) -> IntentNote | None:
+        """Nothing: this disk is the only place."""
+        return None
+
+    def withdraw(self, intent: JournalledIntent) -> None:
+        """Nothing: what this disk has was recorded here, and is marked."""
 
     async def record(self, intent: JournalledIntent) -> None:
         """Write an intent with all its orders, durably, before the first of them is sent. JournalError when the market is not claimed."""

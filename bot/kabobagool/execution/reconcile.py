@@ -17,7 +17,7 @@ from kabobagool.domain.outcome import Delayed, OrderOutcome, Unknown
 from kabobagool.domain.position import Position, position_of
 from kabobagool.execution.client import ExecutionClient
 from kabobagool.execution.fills import FillStatus, OrderFill, fills_of, foreign_rows
-from kabobagool.execution.journal import Journal
+from kabobagool.execution.journal import Journal, JournalledOrder
 from kabobagool.execution.lookup import LOOK_AGAIN_S, AccountReader
 from kabobagool.venue.rows import Balance, TradeRow
 
@@ -36,6 +36,18 @@ class WalletReader(AccountReader, Protocol):
 
     async def balance(self, token: str | None = None) -> Balance:
         """Shares of a token (dollars for None) as the venue has them."""
+        ...
+
+
+class OpenOrders(Protocol):
+    """Where orders without an end are written down: a journal, or what somebody else's journal said."""
+
+    async def open_orders(self, market: str) -> list[JournalledOrder]:
+        """The market's orders whose end is not known, oldest first."""
+        ...
+
+    async def mark(self, order_hash: str, outcome: OrderOutcome) -> None:
+        """Write what became of an order."""
         ...
 
 
@@ -83,7 +95,7 @@ async def reconcile(
 
 
 async def resolve_open_orders(
-    market: Market, *, client: ExecutionClient, journal: Journal, clock: Clock, patience_s: float = PATIENCE_S
+    market: Market, *, client: ExecutionClient, journal: OpenOrders, clock: Clock, patience_s: float = PATIENCE_S
 ) -> tuple[dict[str, OrderOutcome], list[str]]:
     """Look up every journalled order without an end, again and again up to `patience_s`. Returns (resolved by hash, still in doubt)."""
     resolved: dict[str, OrderOutcome] = {}

@@ -15,7 +15,20 @@ from typing import NamedTuple
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
-from kabobagool.gate.interface import RECHECK_S, Answer, Granted, Halt, Lease, LeasedGate, Priority, Refusal, Refused, check_cost
+from kabobagool.gate.interface import (
+    RECHECK_S,
+    Answer,
+    Exposure,
+    Granted,
+    Halt,
+    IntentNote,
+    Lease,
+    LeasedGate,
+    Priority,
+    Refusal,
+    Refused,
+    check_cost,
+)
 from kabobagool.gate.standing import Standing
 from kabobagool.gate.waiting_line import Waiter, WaitingLine
 
@@ -49,7 +62,7 @@ class FairGate:
 
     Every waiter asks in its own task and returns with the answer without a pause in between, so a task that is cancelled while it waits,
     even in the moment its turn comes, has taken nothing and the turn is the next one's. Shares are equal in slots: a market that
-    asks for pairs is granted half as often as one that asks for single orders. `ahead_s` is how far ahead a slot is reserved: nothing
+    asks for pairs is granted half as often as one that asks for single orders. `ahead_s` is how far ahead a slot is reserved at most: nothing
     where nobody else asks the gate behind.
     """
 
@@ -69,17 +82,19 @@ class FairGate:
         """How many requests are in the queue."""
         return len(self._line)
 
-    async def acquire(self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float) -> Answer:
+    async def acquire(
+        self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float, intent: IntentNote | None = None
+    ) -> Answer:
         """Wait up to `max_wait_s` for the turn of these `cost` orders of `notional` dollars: all of them or none.
 
         Granted orders may leave at once. Refused as soon as it is certain: what is halted, paused or cannot be served in time does
         not wait. ValueError for a cost below 1.
         """
         check_cost(cost)
-        refused = CLOSED if self._closed else await self._objection_in_line(market, notional, priority)
+        refused = CLOSED if self._closed else self._gate.known_objection(market=market, priority=priority)
         if refused is not None:
             return refused
-        waiter = self._enter(market, cost, notional, priority, round(max_wait_s * MICROSECONDS))
+        waiter = self._enter(market, cost, notional, priority, round(max_wait_s * MICROSECONDS), intent)
         try:
             return await self._answer(waiter)
         finally:
@@ -89,6 +104,10 @@ class FairGate:
         """What forbids these orders now whatever the rate and the queue. Takes nothing."""
         return await self._gate.objection(market=market, notional=notional, priority=priority)
 
+    def known_objection(self, *, market: str, priority: Priority) -> Refused | None:
+        """What is known to forbid such orders, without asking anybody."""
+        return self._gate.known_objection(market=market, priority=priority)
+
     def give_back(self, granted: Granted, *, market: str, cost: int, notional: Micros, priority: Priority) -> None:
         """The orders of this very answer did not leave: the next in line may have their slots."""
         self._gate.give_back(granted, market=market, cost=cost, notional=notional, priority=priority)
@@ -96,9 +115,9 @@ class FairGate:
         self._opening = self._reservation = None
         self._arrange()
 
-    def set_exposure(self, market: str, dollars: Micros) -> None:
-        """The market now has this many dollars at stake."""
-        self._gate.set_exposure(market, dollars)
+    def set_exposure(self, market: str, exposure: Exposure) -> None:
+        """What the market has at stake now, and what it made."""
+        self._gate.set_exposure(market, exposure)
 
     async def pause(self, *, seconds: float, reason: str) -> None:
         """The venue asked for silence: nobody is granted anything before it is over, and who waits is told now."""
@@ -134,7 +153,7 @@ class FairGate:
         self._stop_alarm()
         await self._gate.close()
 
-    def _enter(self, market: str, cost: int, notional: Micros, priority: Priority, patience_us: int) -> Waiter:
+    def _enter(self, market: str, cost: int, notional: Micros, priority: Priority, patience_us: int, intent: IntentNote | None) -> Waiter:
         now_us = self._now_us()
         waiter = Waiter(
             market=market,
@@ -144,14 +163,10 @@ class FairGate:
             place=self._standings[priority].place(market, now_us),
             since_us=now_us,
             patience_us=patience_us,
+            intent=intent,
         )
         self._line.enter(waiter)
         return waiter
-
-    async def _objection_in_line(self, market: str, notional: Micros, priority: Priority) -> Refused | None:
-        """Whoever will not be asked for at once is told at once what forbids its orders; the others hear it with the answer."""
-        is_next = not self._line and (self._reservation is None or self._reservation.leaves_us <= self._now_us())
-        return None if is_next else await self._gate.objection(market=market, notional=notional, priority=priority)
 
     def _leave(self, waiter: Waiter) -> None:
         """Out of the line, however it ended; what it was not served, it keeps its place for."""
@@ -173,7 +188,12 @@ class FairGate:
         self._opening = None
         ahead_us = min(self._ahead_us, max(waiter.deadline_us - self._now_us(), 0))
         answer = await self._gate.acquire(
-            market=waiter.market, cost=waiter.cost, notional=waiter.notional, priority=waiter.priority, max_wait_s=ahead_us / MICROSECONDS
+            market=waiter.market,
+            cost=waiter.cost,
+            notional=waiter.notional,
+            priority=waiter.priority,
+            max_wait_s=ahead_us / MICROSECONDS,
+            intent=waiter.intent,
         )
         if isinstance(answer, Granted):
             self._reservation = Reservation(waiter.priority, self._now_us() + round(answer.wait_s * MICROSECONDS))

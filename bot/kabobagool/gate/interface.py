@@ -29,6 +29,8 @@ class Refusal(StrEnum):
     VENUE_PAUSED = "venue_paused"
     LEASE_LOST = "lease_lost"
     EXPOSURE = "exposure"
+    ORPHANS = "orphans"
+    DAILY_LOSS = "daily_loss"
     UNAVAILABLE = "gate_unavailable"
 
 
@@ -52,7 +54,7 @@ class Refused(msgspec.Struct, frozen=True):
 Answer = Granted | Refused
 
 RECHECK_S = 1.0
-"""Nobody knows when a halt is lifted or an exposure ends; asking once a second is often enough."""
+"""Nobody knows when a halt is lifted or a cap is no longer reached; asking once a second is often enough."""
 
 WALLET = "wallet"
 """The scope of a halt that stops every market."""
@@ -74,27 +76,57 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int
 
 
+class Exposure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a market has at stake, in micro-dollars. `stakes.exposure_of` reads it off a position.
+
+    `at_stake`: dollars spent that have not come back, never negative. `orphan`: what the shares without a partner cost. `result`: what
+    the market made so far, losses negative, with such shares counted as worth their cost.
+    """
+
+    at_stake: Micros = 0
+    orphan: Micros = 0
+    result: Micros = 0
+
+
+class IntentNote(msgspec.Struct, frozen=True, kw_only=True):
+    """Orders that are about to be sent together, by the hashes they will have at the venue. `text` is the writer's own.
+
+    A gate that outlives its bots writes it down: whoever trades the market next finds it.
+    """
+
+    intent_id: str
+    created_ms: int
+    order_hashes: tuple[str, ...]
+    text: str
+
+
 class OrderGate(Protocol):
     """One wallet's budget, halts and pauses."""
 
-    async def acquire(self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float) -> Answer:
+    async def acquire(
+        self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float, intent: IntentNote | None = None
+    ) -> Answer:
         """Ask for `cost` orders of `notional` dollars together to leave: all of them or none.
 
-        The answer comes, and the orders leave, within `max_wait_s` seconds. Cancelled while it waits, it has taken nothing. ValueError
-        for a cost below 1.
+        The answer comes, and the orders leave, within `max_wait_s` seconds. Cancelled while it waits, it has taken nothing. A gate that
+        outlives its bots writes `intent` down in the same moment as it grants. ValueError for a cost below 1.
         """
         ...
 
     async def objection(self, *, market: str, notional: Micros, priority: Priority) -> Refused | None:
-        """What forbids these orders now whatever the rate: a halt, a pause, the exposure. Takes nothing."""
+        """What forbids these orders now whatever the rate: a halt, a pause, a cap. Takes nothing."""
+        ...
+
+    def known_objection(self, *, market: str, priority: Priority) -> Refused | None:
+        """What this process knows to forbid such orders, without asking anybody: a halt or a pause. `acquire` knows better."""
         ...
 
     def give_back(self, granted: Granted, *, market: str, cost: int, notional: Micros, priority: Priority) -> None:
         """The orders of this very answer did not leave, and never will: their slots serve others if they still can."""
         ...
 
-    def set_exposure(self, market: str, dollars: Micros) -> None:
-        """The market now has this many dollars at stake; replaces what its granted orders were counted with."""
+    def set_exposure(self, market: str, exposure: Exposure) -> None:
+        """What the market has at stake now, and what it made; replaces what its granted orders were counted with."""
         ...
 
     async def pause(self, *, seconds: float, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""How much a wallet may send: its rate, burst, reserve and exposure cap, in the whole numbers that gates count in.
+"""How much a wallet may send: its rate, burst, reserve and caps, in the whole numbers that gates count in.
 
 Made by whoever opens a gate; `memory.py` and `redis_gate.py` keep to them, each in its own way.
 """
@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from kabobagool.domain.money import Micros
+from kabobagool.gate.interface import Refusal
 
 MICROSECONDS: Final = 1_000_000
 STANDARD_RATE: Final = 20
@@ -22,13 +23,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     `interval_us` is microseconds per order in the long run (0: no limit), `burst` how many may leave together after silence,
     `reserve_fraction` the part of rate and burst that new pairs never get, `tokens_at_start` the slots there are at once.
-    `exposure_cap_micros` bounds the dollars at stake over all markets, None does not.
+    Three caps stop new pairs, each over all markets: dollars at stake (`exposure_cap_micros`), what shares without a partner cost
+    (`orphan_cap_micros`), what was lost since the UTC day began (`daily_loss_cap_micros`); None does not.
     """
 
     interval_us: int = MICROSECONDS // STANDARD_RATE
     burst: int = STANDARD_BURST
     reserve_fraction: Fraction = Fraction(1, 5)
     exposure_cap_micros: Micros | None = None
+    orphan_cap_micros: Micros | None = None
+    daily_loss_cap_micros: Micros | None = None
     tokens_at_start: int = 0
 
     def __post_init__(self) -> None:
@@ -42,6 +46,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not 0 <= self.tokens_at_start <= self.burst:
             raise ValueError(f"tokens_at_start={self.tokens_at_start}: between 0 and the burst of {self.burst}")
+        for reason, cap in self.caps.items():
+            if cap < 0:
+                raise ValueError(f"{cap} micro-dollars as the cap of {reason}: a cap is at least 0, and None where there is none")
 
     @classmethod
     def from_min_interval(cls, seconds: float, *, exposure_cap_micros: Micros | None = None) -> "Limits":
@@ -49,6 +56,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             interval_us=round(seconds * MICROSECONDS), burst=1, reserve_fraction=Fraction(0), exposure_cap_micros=exposure_cap_micros
         )
+
+    @property
+    def caps(self) -> dict[str, Micros]:
+        """The caps there are, by what is refused for them."""
+        caps: dict[str, Micros | None] = {
+            Refusal.EXPOSURE: self.exposure_cap_micros,
+            Refusal.ORPHANS: self.orphan_cap_micros,
+            Refusal.DAILY_LOSS: self.daily_loss_cap_micros,
+        }
+        return {reason: cap for reason, cap in caps.items() if cap is not None}
 
     @property
     def pair_interval_us(self) -> int:

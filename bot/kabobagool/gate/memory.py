@@ -14,9 +14,23 @@ from typing import NamedTuple
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
-from kabobagool.gate.interface import RECHECK_S, Answer, Granted, Halt, Lease, Priority, Refusal, Refused, check_cost, halting_scopes
+from kabobagool.gate.interface import (
+    RECHECK_S,
+    Answer,
+    Exposure,
+    Granted,
+    Halt,
+    IntentNote,
+    Lease,
+    Priority,
+    Refusal,
+    Refused,
+    check_cost,
+    halting_scopes,
+)
 from kabobagool.gate.lane import Lane
 from kabobagool.gate.limits import MICROSECONDS, Limits
+from kabobagool.gate.stakes import Stakes
 
 
 class Take(NamedTuple):
@@ -44,6 +58,8 @@ class MemoryGate:
         burst: int = 1,
         reserve_fraction: Fraction = Fraction(0),
         exposure_cap_micros: Micros | None = None,
+        orphan_cap_micros: Micros | None = None,
+        daily_loss_cap_micros: Micros | None = None,
         tokens_at_start: int = 1,
     ) -> None:
         limits = Limits(
@@ -51,6 +67,8 @@ class MemoryGate:
             burst=burst,
             reserve_fraction=reserve_fraction,
             exposure_cap_micros=exposure_cap_micros,
+            orphan_cap_micros=orphan_cap_micros,
+            daily_loss_cap_micros=daily_loss_cap_micros,
             tokens_at_start=tokens_at_start,
         )
         self._clock = clock
@@ -59,9 +77,8 @@ class MemoryGate:
         self._pair_lane = Lane(
             interval_us=limits.pair_interval_us, burst=limits.pair_burst, tokens_at_start=limits.pair_tokens_at_start, now_us=now_us
         )
-        self._exposure_cap = exposure_cap_micros
-        self._exposure: dict[str, Micros] = {}
-        self._in_flight: dict[str, Micros] = {}
+        self.stakes = Stakes(limits, clock=clock)
+        """What the markets have at stake and lost today."""
         self._halts: dict[str, Halt] = {}
         self._leases: dict[str, Lease] = {}
         self._lease_numbers = count(1)
@@ -76,10 +93,12 @@ class MemoryGate:
         """
         return cls(clock=clock, interval_us=round(seconds * MICROSECONDS), burst=1, exposure_cap_micros=exposure_cap_micros)
 
-    async def acquire(self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float) -> Answer:
+    async def acquire(
+        self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float, intent: IntentNote | None = None
+    ) -> Answer:
         """Ask for `cost` orders of `notional` dollars together to leave: all of them or none. Never sleeps.
 
-        ValueError for a cost below 1.
+        What they are stays with the asker: this gate ends with its process. ValueError for a cost below 1.
         """
         check_cost(cost)
         now_us = self._now_us()
@@ -91,20 +110,24 @@ class MemoryGate:
         if too_long_us > 0:
             return Refused(Refusal.WAIT_TOO_LONG, too_long_us / MICROSECONDS)
         before = tuple((lane, lane.take(cost, now_us + wait_us)) for lane in lanes)
-        self._in_flight[market] = self._in_flight.get(market, 0) + notional
+        self.stakes.grant(market, notional)
         self._last_take = Take(Granted(wait_us / MICROSECONDS), before)
         return self._last_take.granted
 
     async def objection(self, *, market: str, notional: Micros, priority: Priority) -> Refused | None:
-        """What forbids these orders now whatever the rate: a halt, a pause, the exposure. Takes nothing."""
+        """What forbids these orders now whatever the rate: a halt, a pause, a cap. Takes nothing."""
         return self._objection(market, notional, priority, self._now_us())
+
+    def known_objection(self, *, market: str, priority: Priority) -> Refused | None:
+        """A halt or a pause: this gate knows everything."""
+        return self._stop(market, priority, self._now_us())
 
     def give_back(self, granted: Granted, *, market: str, cost: int, notional: Micros, priority: Priority) -> None:
         """The orders of this very answer did not leave, and never will: nobody's dollars, and their slots are free again.
 
         Slots come back only while nothing was reserved after them and no pause began; else they are lost, never given out twice.
         """
-        self._in_flight[market] = max(self._in_flight.get(market, 0) - notional, 0)
+        self.stakes.give_back(market, notional)
         take = self._last_take
         if take is not None and take.granted is granted:
             self._last_take = None
@@ -132,17 +155,12 @@ class MemoryGate:
         """What is halted now, oldest first."""
         return tuple(self._halts.values())
 
-    def set_exposure(self, market: str, dollars: Micros) -> None:
-        """The market now has this many dollars at stake; replaces what its granted orders were counted with.
+    def set_exposure(self, market: str, exposure: Exposure) -> None:
+        """What the market has at stake now, and what it made; replaces what its granted orders were counted with.
 
         Without it every granted dollar counts as spent for ever: forgetting to call it refuses new pairs, it never allows too many.
         """
-        self._in_flight.pop(market, None)
-        self._exposure[market] = dollars
-
-    def exposure(self) -> Micros:
-        """Dollars at stake over all markets, with those of granted orders whose end is not known yet."""
-        return sum(self._exposure.values()) + sum(self._in_flight.values())
+        self.stakes.tell(market, exposure)
 
     async def take_lease(self, market: str) -> Lease | Refused:
         """Become the holder of a market: never refused, one process has one holder, and it holds for as long as it runs."""
@@ -156,12 +174,14 @@ class MemoryGate:
         """Nothing to let go of."""
 
     def _objection(self, market: str, notional: Micros, priority: Priority, now_us: int) -> Refused | None:
+        stop = self._stop(market, priority, now_us)
+        return self.stakes.objection(notional) if stop is None and priority is Priority.NEW_PAIR else stop
+
+    def _stop(self, market: str, priority: Priority, now_us: int) -> Refused | None:
         if any(scope in self._halts for scope in halting_scopes(market, priority)):
             return Refused(Refusal.HALTED, RECHECK_S)
         if now_us < self._paused_until_us:
             return Refused(Refusal.VENUE_PAUSED, (self._paused_until_us - now_us) / MICROSECONDS)
-        if priority is Priority.NEW_PAIR and self._exposure_cap is not None and self.exposure() + notional > self._exposure_cap:
-            return Refused(Refusal.EXPOSURE, RECHECK_S)
         return None
 
     def _now_us(self) -> int:

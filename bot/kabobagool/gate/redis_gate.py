@@ -7,24 +7,37 @@ Opened by whoever starts a bot with REDIS_URL, asked through `interface.OrderGat
 leases.
 """
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
-from kabobagool.gate.interface import RECHECK_S, Answer, GateUnreachableError, Granted, Halt, Lease, Priority, Refusal, Refused, check_cost
+from kabobagool.gate.interface import (
+    RECHECK_S,
+    Answer,
+    Exposure,
+    GateUnreachableError,
+    Granted,
+    Halt,
+    IntentNote,
+    Lease,
+    Priority,
+    Refusal,
+    Refused,
+    check_cost,
+)
 from kabobagool.gate.lease_book import LEASE_S, LeaseBook
 from kabobagool.gate.limits import MICROSECONDS, Limits
 from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.redis_halts import RedisHalts
-from kabobagool.gate.redis_intents import Intent, RedisIntents
+from kabobagool.gate.redis_intents import RedisIntents
 from kabobagool.gate.redis_link import RedisLink
-from kabobagool.gate.redis_wallet import GRANTED, RedisWallet
+from kabobagool.gate.redis_wallet import GRANTED, MEMORY_LOST, RedisWallet, Reply
 from kabobagool.gate.unsaid import GivenBack, Unsaid
 
 HEARTBEAT_S: Final = 3.0
@@ -44,7 +57,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     notional: Micros
     priority: Priority
     max_wait_s: float
-    intent: Intent | None = None
+    intent: IntentNote | None = None
 
     @property
     def is_new_pair(self) -> bool:
@@ -103,30 +116,34 @@ class RedisGate:
         self._wallet.restorers.append(restore)
 
     async def acquire(
-        self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float, intent: Intent | None = None
+        self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float, intent: IntentNote | None = None
     ) -> Answer:
         """Ask for `cost` orders of `notional` dollars together to leave: all of them or none. Never sleeps.
 
-        An intent that comes with it is written down in the same moment as it is granted. ValueError for a cost below 1.
+        An intent that comes with it is written down in the same moment as it is granted, except when the server counted as gone: its
+        first answer then grants alone, so that questions into the void leave no doubt behind. ValueError for a cost below 1.
         """
         check_cost(cost)
-        question = Question(market=market, cost=cost, notional=notional, priority=priority, max_wait_s=max_wait_s, intent=intent)
-        asking = asyncio.ensure_future(self._acquire(question))
-        try:
-            return await asyncio.shield(asking)
-        except asyncio.CancelledError:
-            asking.add_done_callback(lambda done: self._undo(done, question))
-            raise
+        note = None if self.link.broken else intent
+        question = Question(market=market, cost=cost, notional=notional, priority=priority, max_wait_s=max_wait_s, intent=note)
+        return await self._acquire(question)
 
     async def objection(self, *, market: str, notional: Micros, priority: Priority) -> Refused | None:
-        """What forbids these orders now whatever the rate: a halt, a pause, the exposure. Takes nothing."""
+        """What forbids these orders now whatever the rate: a halt, a pause, a cap. Takes nothing."""
         try:
             await self._unsaid.tell()
-            args = (market, notional, priority is Priority.NEW_PAIR, self._cap)
+            args = (market, notional, priority is Priority.NEW_PAIR, self._caps)
             word, values = await self._wallet.ask("objection", args=args)
         except GateUnreachableError:
-            return NOT_NOW if priority is Priority.NEW_PAIR else self._own_objection(market, priority)
+            return NOT_NOW if priority is Priority.NEW_PAIR else self.known_objection(market=market, priority=priority)
         return None if word == GRANTED else Refused(Refusal(word), values[0] / MICROSECONDS)
+
+    def known_objection(self, *, market: str, priority: Priority) -> Refused | None:
+        """A halt that the last heartbeat saw, or a pause that this process was asked for."""
+        if self._halts.stop(market, priority):
+            return Refused(Refusal.HALTED, RECHECK_S)
+        rest_s = self._unsaid.paused_until_s - self._clock.monotonic()
+        return Refused(Refusal.VENUE_PAUSED, rest_s) if rest_s > 0 else None
 
     def give_back(self, granted: Granted, *, market: str, cost: int, notional: Micros, priority: Priority) -> None:
         """The orders of this very answer did not leave, and never will: nobody's dollars, and their slots are free again.
@@ -136,9 +153,9 @@ class RedisGate:
         if granted.ticket:
             self._unsaid.give_back(GivenBack(market, notional, granted.ticket))
 
-    def set_exposure(self, market: str, dollars: Micros) -> None:
-        """The market now has this many dollars at stake; replaces what its granted orders were counted with."""
-        self._unsaid.expose(market, dollars)
+    def set_exposure(self, market: str, exposure: Exposure) -> None:
+        """What the market has at stake now, and what it made; replaces what its granted orders were counted with."""
+        self._unsaid.expose(market, exposure)
 
     async def pause(self, *, seconds: float, reason: str) -> None:
         """The venue asked for silence: no bot of the wallet is granted anything before it is over, and then there is no burst.
@@ -198,9 +215,10 @@ class RedisGate:
         await self.link.close()
 
     @property
-    def _cap(self) -> int:
-        cap = self._wallet.limits.exposure_cap_micros
-        return NO_CAP if cap is None else cap
+    def _caps(self) -> tuple[int, ...]:
+        limits = self._wallet.limits
+        caps = (limits.exposure_cap_micros, limits.orphan_cap_micros, limits.daily_loss_cap_micros)
+        return tuple(NO_CAP if cap is None else cap for cap in caps)
 
     async def _acquire(self, question: Question) -> Answer:
         try:
@@ -212,23 +230,28 @@ class RedisGate:
         return answer if question.is_new_pair else self._or_on_our_own(question, answer)
 
     async def _ask(self, question: Question) -> Answer:
-        market, asked_s = question.market, self._clock.monotonic()
+        asked_s = self._clock.monotonic()
         keys, intent = self.intents.keys_and_args(question.market, question.intent)
-        word, values = await self._wallet.ask("intent", "acquire", keys=keys, args=(*self._args(question), *intent))
-        wait_us, ticket, lease = values
-        if word != GRANTED:
-            self.intents.withdraw(question.intent)
-            if word == Refusal.LEASE_LOST:
-                self._leases.lost(market)
-            return Refused(Refusal(word), wait_us / MICROSECONDS)
-        self._unsaid.asked(market)
-        self._leases.renewed(market, lease, asked_s=asked_s)
+        args = (*self._args(question), *intent)
+        unheard = partial(self._undo, question, asked_s)
+        return self._read(question, asked_s, await self._wallet.ask("intent", "acquire", keys=keys, args=args, unheard=unheard))
+
+    def _read(self, question: Question, asked_s: float, reply: Reply) -> Answer:
+        wait_us, ticket, lease = reply.values
+        if reply.word != GRANTED:
+            self.intents.refused(question.intent)
+            if reply.word == Refusal.LEASE_LOST:
+                self._leases.lost(question.market)
+            return Refused(Refusal(reply.word), wait_us / MICROSECONDS)
+        self.intents.granted(question.intent)
+        self._unsaid.asked(question.market)
+        self._leases.renewed(question.market, lease, asked_s=asked_s)
         return Granted(wait_us / MICROSECONDS, ticket)
 
-    def _args(self, question: Question) -> tuple[str | int, ...]:
+    def _args(self, question: Question) -> tuple[str | int | tuple[int, ...], ...]:
         market = question.market
         wait_us = round(min(question.max_wait_s, self._longest_wait_s) * MICROSECONDS)
-        orders = (market, question.cost, question.notional, question.is_new_pair, wait_us, self._cap)
+        orders = (market, question.cost, question.notional, question.is_new_pair, wait_us, self._caps)
         return (*orders, self._leases.number(market), self._leases.holder, self._leases.lease_us)
 
     def _or_on_our_own(self, question: Question, answer: Answer) -> Answer:
@@ -247,21 +270,15 @@ class RedisGate:
         """What a process may decide alone: a hedge of a market it certainly holds, out of what was set aside for it."""
         if self._local is None:
             return refused
-        if objection := self._own_objection(question.market, question.priority):
+        if objection := self.known_objection(market=question.market, priority=question.priority):
             return objection
         if not self._leases.is_certain(question.market):
             return Refused(Refusal.LEASE_LOST, RECHECK_S)
         return self._local.acquire(cost=question.cost, max_wait_s=question.max_wait_s)
 
-    def _own_objection(self, market: str, priority: Priority) -> Refused | None:
-        if self._halts.stop(market, priority):
-            return Refused(Refusal.HALTED, RECHECK_S)
-        rest_s = self._unsaid.paused_until_s - self._clock.monotonic()
-        return Refused(Refusal.VENUE_PAUSED, rest_s) if rest_s > 0 else None
-
-    def _undo(self, asked: "asyncio.Future[Answer]", question: Question) -> None:
+    def _undo(self, question: Question, asked_s: float, reply: Reply) -> None:
         """Nobody waited for the answer: what it granted is not used."""
-        if not asked.cancelled() and asked.exception() is None and isinstance(answer := asked.result(), Granted):
+        if reply.word != MEMORY_LOST and isinstance(answer := self._read(question, asked_s, reply), Granted):
             self._give_back(answer, question)
 
     def _give_back(self, granted: Granted, question: Question) -> None:

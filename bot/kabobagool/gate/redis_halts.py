@@ -35,8 +35,8 @@ class RedisHalts:
     async def set(self, *, scope: str, who: str, why: str) -> None:
         """Stop the next order of a scope anywhere."""
         halt = Halt(scope=scope, who=who, why=why, since_ms=self._clock.now_ms())
-        await self._wallet.ask("halt", args=(scope, msgspec.json.encode(halt).decode()))
-        await self.look()
+        said = (await self._wallet.ask("halt", args=(scope, msgspec.json.encode(halt).decode()))).values
+        self._seen = dict(zip(said[::2], said[1::2], strict=True))
 
     async def lift(self, scope: str) -> None:
         """Let the scope go on."""

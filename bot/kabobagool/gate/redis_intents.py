@@ -4,6 +4,9 @@ An intent is written before any of its orders leaves: in the same moment as its 
 with `record`, which only the holder of the market may. Open ones are kept for ever, resolved ones for three days. What an intent says is
 text that only its writer reads; the gate needs its order hashes.
 
+This side remembers what it asked for until it has ended: what is certainly written needs no second call, and what an answer that was
+lost may have written must be closed all the same.
+
 The memory of `redis_gate.py`; a journal that outlives its host is written here.
 """
 
@@ -13,20 +16,11 @@ from typing import Any, Final, cast
 import msgspec
 
 from kabobagool.clock import Clock
-from kabobagool.gate.interface import RECHECK_S, Refusal, Refused
+from kabobagool.gate.interface import RECHECK_S, IntentNote, Refusal, Refused
 from kabobagool.gate.lease_book import LeaseBook
 from kabobagool.gate.redis_wallet import GRANTED, RedisWallet
 
 KEPT_MS: Final = 72 * 60 * 60 * 1000
-
-
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders that are about to be sent together, by the hashes they will have at the venue. `text` is the writer's own."""
-
-    intent_id: str
-    created_ms: int
-    order_hashes: tuple[str, ...]
-    text: str
 
 
 class RecordedIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,17 +46,27 @@ class RedisIntents:
         self._leases = leases
         self._clock = clock
         self._keys = wallet.link.keys
-        self._open: dict[str, tuple[str, Intent]] = {}
+        self._open: dict[str, tuple[str, IntentNote]] = {}
+        self._written: set[str] = set()
         self._intent_of: dict[str, str] = {}
 
-    async def record(self, market: str, intent: Intent) -> Refused | None:
+    def may_know(self, intent_id: str) -> bool:
+        """Whether the server has an intent of this process with an open order, or may have it."""
+        return intent_id in self._open
+
+    def has_written(self, intent_id: str) -> bool:
+        """Whether the server certainly has an intent of this process with an open order."""
+        return intent_id in self._written
+
+    async def record(self, market: str, intent: IntentNote) -> Refused | None:
         """Write an intent down before any of its orders leaves. Refused when another bot holds the market."""
         keys, args = self.keys_and_args(market, intent)
         reply = await self._wallet.ask("intent", "record", keys=keys, args=(market, self._leases.number(market), *args))
         if reply.word != GRANTED:
-            self.withdraw(intent)
+            self.refused(intent)
             self._leases.lost(market)
             return Refused(Refusal.LEASE_LOST, RECHECK_S)
+        self.granted(intent)
         return None
 
     async def resolve(self, order_hash: str, outcome: str, *, ended: bool) -> None:
@@ -70,10 +74,10 @@ class RedisIntents:
         starts = (self._keys.of("intent", ""), self._keys.of("open", ""))
         args = (order_hash, outcome, ended, KEPT_MS, *starts)
         reply = await self._wallet.ask("resolve", keys=[self._keys.of("order", order_hash)], args=args)
-        if reply.word != GRANTED:
-            raise UnknownOrderError(f"order {order_hash} was never recorded; an order must be written down before it is sent")
         if ended:
             self._forget(order_hash)
+        if reply.word != GRANTED:
+            raise UnknownOrderError(f"order {order_hash} was never recorded; an order must be written down before it is sent")
 
     async def open_intents(self, market: str) -> list[RecordedIntent]:
         """The market's intents with an order whose end is not known, oldest first."""
@@ -88,8 +92,9 @@ class RedisIntents:
         for market, intent in list(self._open.values()):
             keys, args = self.keys_and_args(market, intent)
             await self._wallet.put_back("intent", "put_intent", keys=keys, args=args)
+            self.granted(intent)
 
-    def keys_and_args(self, market: str, intent: Intent | None) -> tuple[list[str], tuple[str | int, ...]]:
+    def keys_and_args(self, market: str, intent: IntentNote | None) -> tuple[list[str], tuple[str | int, ...]]:
         """What a script needs to write an intent down; nothing is written without one."""
         if intent is None:
             return [], ()
@@ -100,12 +105,18 @@ class RedisIntents:
         horizon_ms = self._clock.now_ms() - KEPT_MS
         return keys, (intent.intent_id, market, intent.created_ms, intent.text, horizon_ms, of("intent", ""))
 
-    def withdraw(self, intent: Intent | None) -> None:
-        """The server certainly did not write this intent."""
-        for order_hash in intent.order_hashes if intent is not None else ():
-            self._forget(order_hash)
+    def granted(self, intent: IntentNote | None) -> None:
+        """The server wrote this intent, and says so."""
+        if intent is not None and intent.intent_id in self._open:  # not one that was closed before the answer came
+            self._written.add(intent.intent_id)
 
-    def _remember(self, market: str, intent: Intent) -> None:
+    def refused(self, intent: IntentNote | None) -> None:
+        """The server did not write this intent, unless it lost its memory meanwhile and this side put it back."""
+        if intent is not None and intent.intent_id not in self._written:
+            for order_hash in intent.order_hashes:
+                self._forget(order_hash)
+
+    def _remember(self, market: str, intent: IntentNote) -> None:
         """From before it is asked for: an answer that is lost may have written it."""
         self._open[intent.intent_id] = (market, intent)
         self._intent_of.update(dict.fromkeys(intent.order_hashes, intent.intent_id))
@@ -120,6 +131,7 @@ class RedisIntents:
             self._open[intent_id] = (market, msgspec.structs.replace(intent, order_hashes=rest))
         else:
             del self._open[intent_id]
+            self._written.discard(intent_id)
 
     async def _read(self, market: str, index: str, since_ms: int) -> list[RecordedIntent]:
         link = self._wallet.link

@@ -15,12 +15,12 @@ from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
 
 from kabobagool.clock import Clock
 from kabobagool.gate.breaker import Breaker
 from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.gate.redis_url import CONNECTIONS
+from kabobagool.gate.script_line import NOT_DONE, ScriptLine, Unheard
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,9 @@ class Keys:
         self._start = f"kabobagool:{{{wallet}}}"
         self.halts = self.of("halts")
         self.leases = self.of("leases")
-        self.gate = (self.of("gate"), self.halts, self.leases, self.of("stakes"))
-        """What `state.lua` wants, in its order."""
+        self.stakes = self.of("stakes")
+        self.gate = (self.of("gate"), self.halts, self.leases, self.stakes)
+        """What `numbers.lua` and `state.lua` want, in their order."""
 
     def of(self, *names: str) -> str:
         """Any other key of the wallet."""
@@ -56,8 +57,11 @@ class RedisLink:
         self.client = client
         self.keys = Keys(wallet)
         self.calls = 0
+        self.loss = "no new pairs"
+        """What its user goes without while the server is gone, as the log says it."""
         self._breaker = Breaker(clock=clock, rng=rng)
-        self._room = asyncio.Semaphore(CONNECTIONS)
+        self._line = ScriptLine(client, on_batch=self._batch_ended)
+        self._room = asyncio.Semaphore(CONNECTIONS - 1)  # one is the line's
         self._scripts: dict[tuple[str, ...], AsyncScript] = {}
         self._time_source = time_source or lua(SERVER_TIME)
 
@@ -66,10 +70,18 @@ class RedisLink:
         """Whether the server counts as gone."""
         return self._breaker.open
 
-    async def run(self, *scripts: str, keys: Sequence[str], args: Sequence[Any]) -> list[Any]:
-        """One round trip: the scripts, one after the other as one, after the server's time. GateUnreachableError when that failed."""
+    async def run(self, *scripts: str, keys: Sequence[str], args: Sequence[str | bytes], unheard: Unheard | None = None) -> list[Any]:
+        """One round trip: the scripts, one after the other as one, after the server's time. GateUnreachableError when that failed.
+
+        Whoever is cancelled meanwhile is gone at once; the question is asked to its end, and `unheard` is told the reply.
+        """
         script = self._script(tuple(scripts))
-        return list(await self.call(lambda: script(keys=list(keys), args=list(args))))
+        self._insist_on_hope()
+        self.calls += 1
+        try:
+            return await self._line.ask(script, keys=keys, args=args, unheard=unheard)
+        except NOT_DONE as e:
+            raise GateUnreachableError(f"the server of the shared gate failed: {type(e).__name__}: {e}") from e
 
     async def call(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Anything else that is asked of the client. GateUnreachableError when it failed.
@@ -85,13 +97,12 @@ class RedisLink:
             raise
 
     async def _call(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        if not self._breaker.lets_through():
-            raise GateUnreachableError("the server of the shared gate does not answer; it is tried again once a second")
+        self._insist_on_hope()
         async with self._room:
             try:
                 self.calls += 1
                 result = await work()
-            except (RedisError, OSError, TimeoutError) as e:
+            except NOT_DONE as e:
                 self._failed(e)
                 raise GateUnreachableError(f"the server of the shared gate failed: {type(e).__name__}: {e}") from e
         self._worked()
@@ -99,6 +110,7 @@ class RedisLink:
 
     async def close(self) -> None:
         """Let go of the connections."""
+        await self._line.close()
         await self.client.aclose()
 
     def _script(self, names: tuple[str, ...]) -> AsyncScript:
@@ -106,11 +118,21 @@ class RedisLink:
             self._scripts[names] = self.client.register_script(self._time_source + "".join(map(lua, names)))
         return self._scripts[names]
 
+    def _insist_on_hope(self) -> None:
+        if not self._breaker.lets_through():
+            raise GateUnreachableError("the server of the shared gate does not answer; it is tried again once a second")
+
+    def _batch_ended(self, error: Exception | None) -> None:
+        if error is None:
+            self._worked()
+        else:
+            self._failed(error)
+
     def _failed(self, error: Exception) -> None:
         was_open = self._breaker.open
         self._breaker.failed()
         if self._breaker.open and not was_open:
-            log.error("the shared gate cannot be reached: no new pairs", extra={"error": f"{type(error).__name__}: {error}"})
+            log.error(f"the shared gate cannot be reached: {self.loss}", extra={"error": f"{type(error).__name__}: {error}"})
 
     def _worked(self) -> None:
         if self._breaker.open:

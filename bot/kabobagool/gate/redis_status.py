@@ -1,6 +1,7 @@
 """What each bot says of itself on the shared server, for whoever watches the fleet: a bot holds no rights in the cluster it runs in.
 
-A bot reports what it is doing; a report that is not renewed disappears, so that silence is seen. The operator and `gate status` read.
+A bot reports what it is doing. One that ends takes its report away; a report that is not renewed disappears, so that silence is seen. The
+operator and `gate status` read.
 """
 
 import logging
@@ -11,7 +12,7 @@ import msgspec
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
-from kabobagool.gate.redis_link import RedisLink
+from kabobagool.gate.redis_link import RedisLink, lua
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class StatusBoard:
         self._clock = clock
         self._index = link.keys.of("statuses")
         self._written: dict[str, StatusReport] = {}
+        self._forget = link.client.register_script(lua("forget_status"))
 
     async def report(self, status: BotStatus) -> None:
         """Write a report if it says something new, or the last one is about to disappear."""
@@ -68,6 +70,11 @@ class StatusBoard:
         pipeline.zadd(self._index, {status.market: now_ms})
         await self._link.call(pipeline.execute)
         self._written[status.market] = report
+
+    async def forget(self, market: str, holder: str) -> None:
+        """Take the report of a bot that ended away, unless the market's next holder has written one since."""
+        self._written.pop(market, None)
+        await self._link.call(lambda: self._forget(keys=[self._key(market), self._index], args=[market, holder]))
 
     async def read(self) -> tuple[StatusReport, ...]:
         """Every report that did not disappear, in the order of the markets' ids."""

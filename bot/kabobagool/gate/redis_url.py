@@ -28,6 +28,8 @@ def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> Redis:
     options = _options(timeout_s)
     if urlsplit(url).scheme in _SENTINEL_SCHEMES:
         return _behind_sentinel(urlsplit(url), options)
+    if urlsplit(url).scheme == "unix":
+        del options["socket_keepalive"]  # there is no network in between to keep alive
     return Redis.from_url(url, **options)
 
 
@@ -47,8 +49,12 @@ def _behind_sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     service, _, database = parts.path.strip("/").partition("/")
     credentials, _, hosts = parts.netloc.rpartition("@")
+    if "@" in parts.path:
+        raise ValueError("a slash in user or password of a Sentinel URL is written %2F")
     if not service or not hosts:
         raise ValueError("a Sentinel URL names its hosts and the service: redis+sentinel://host:26379,host:26379/service")
+    if not (database or "0").isdecimal():
+        raise ValueError("after the service a Sentinel URL names the number of the database: redis+sentinel://host:26379/service/0")
     user, _, password = credentials.partition(":")
     timeouts = {name: value for name, value in options.items() if name.startswith("socket_")}
     own = {"username": query.get("sentinel_username"), "password": query.get("sentinel_password")}
@@ -67,4 +73,6 @@ def _behind_sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
 
 def _address(host: str) -> tuple[str, int]:
     name, _, port = host.rpartition(":")
+    if name and not port.isdecimal():
+        raise ValueError("the port of a Sentinel host is a number: redis+sentinel://host:26379,host:26379/service")
     return (name, int(port)) if name else (port, SENTINEL_PORT)

@@ -1,7 +1,8 @@
 """What the shared server has yet to be told: dollars at stake, slots that were not used, a pause the venue asked for.
 
-Telling must not hold up an engine, and must not be forgotten because the server was away. Nothing here can grant anything: said late or
-never, it only makes the gate stricter. `redis_gate.py` collects here, and tells before it asks for anything.
+Telling must not hold up an engine, and must not be forgotten because the server was away. Nothing here can grant anything: slots and
+dollars that come back late only make the gate stricter, and a loss or a naked leg is told before this process asks for anything.
+`redis_gate.py` collects here.
 """
 
 import asyncio
@@ -11,9 +12,10 @@ from typing import NamedTuple
 
 from kabobagool.clock import Clock
 from kabobagool.domain.money import Micros
-from kabobagool.gate.interface import GateUnreachableError
+from kabobagool.gate.interface import Exposure, GateUnreachableError
 from kabobagool.gate.limits import MICROSECONDS
-from kabobagool.gate.redis_wallet import RedisWallet
+from kabobagool.gate.redis_wallet import RedisWallet, Reply
+from kabobagool.gate.stakes import NEVER_HEARD_OF, MarketDay
 
 
 class GivenBack(NamedTuple):
@@ -34,7 +36,8 @@ class Unsaid:
         self._wallet = wallet
         self._clock = clock
         self._given_back: deque[GivenBack] = deque()
-        self._exposure: dict[str, Micros] = {}
+        self._exposure: dict[str, Exposure] = {}
+        self._days: dict[str, MarketDay] = {}
         self._untold: set[str] = set()
         self._uncertain: set[str] = set()
         self._telling = asyncio.Lock()
@@ -45,10 +48,10 @@ class Unsaid:
         self._given_back.append(answer)
         self._soon()
 
-    def expose(self, market: str, dollars: Micros) -> None:
+    def expose(self, market: str, exposure: Exposure) -> None:
         """Tell what a market has at stake, unless that is what the server counts."""
-        if self._exposure.get(market) != dollars or market in self._uncertain:
-            self._exposure[market] = dollars
+        if self._exposure.get(market) != exposure or market in self._uncertain:
+            self._exposure[market] = exposure
             self._untold.add(market)
             self._soon()
 
@@ -77,8 +80,8 @@ class Unsaid:
     async def restore(self) -> None:
         """Put back what the server forgot."""
         await self._wallet.put_back("pause", args=(self._rest_of_pause_us(),))
-        for market, dollars in list(self._exposure.items()):
-            await self._wallet.put_back("exposure", args=(market, dollars))
+        for market, exposure in list(self._exposure.items()):
+            self._heard(market, exposure, await self._wallet.put_back("exposure", args=self._args(market, exposure)))
 
     async def close(self) -> None:
         """Tell what is left, if anybody listens."""
@@ -100,14 +103,24 @@ class Unsaid:
             self._pause_is_told = True
 
     async def _tell_exposure(self, market: str) -> None:
-        dollars = self._exposure[market]
+        exposure = self._exposure[market]
         self._untold.discard(market)
         self._uncertain.discard(market)
         try:
-            await self._wallet.ask("exposure", args=(market, dollars))
+            reply = await self._wallet.ask("exposure", args=self._args(market, exposure))
         except GateUnreachableError:
             self._untold.add(market)
             raise
+        self._heard(market, exposure, reply)
+
+    def _args(self, market: str, exposure: Exposure) -> tuple[str | Micros, ...]:
+        """With what the server said of the market's day: it may have forgotten, and only its own clock says which day it is."""
+        known = self._days.get(market, NEVER_HEARD_OF)
+        return (market, exposure.at_stake, exposure.orphan, exposure.result, known.day, known.start, known.result)
+
+    def _heard(self, market: str, exposure: Exposure, reply: Reply) -> None:
+        day, start = reply.values
+        self._days[market] = MarketDay(day, start, exposure.result)
 
     def _rest_of_pause_us(self) -> int:
         return max(round((self.paused_until_s - self._clock.monotonic()) * MICROSECONDS), 0)

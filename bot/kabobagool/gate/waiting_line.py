@@ -12,7 +12,7 @@ from itertools import count
 from typing import Final
 
 from kabobagool.domain.money import Micros
-from kabobagool.gate.interface import Priority, Refused
+from kabobagool.gate.interface import IntentNote, Priority, Refused
 from kabobagool.gate.standing import Place
 
 SLACK: Final = 64
@@ -36,6 +36,7 @@ class Waiter:
     place: Place
     since_us: int
     patience_us: int
+    intent: IntentNote | None = None
     turn: Turn | None = None
     inside: bool = True
 

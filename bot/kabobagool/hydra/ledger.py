@@ -28,6 +28,11 @@ class Left:
     at_ms: int
     payout: Micros | None = None
 
+    @property
+    def profit(self) -> Micros | None:
+        """What the market brought in the end; None while its payout is not known."""
+        return None if self.payout is None else self.payout - self.position.spent
+
     def shown(self) -> RetiredMarket:
         """For the page."""
         position = self.position
@@ -42,7 +47,7 @@ class Left:
             spent=format_micros(position.spent),
             fees=format_micros(position.fees),
             payout=None if self.payout is None else format_micros(self.payout),
-            profit=None if self.payout is None else format_micros(self.payout - position.spent),
+            profit=None if self.profit is None else format_micros(self.profit),
         )
 
 

@@ -19,6 +19,7 @@ from kabobagool.engine.position_tracker import PositionTracker
 from kabobagool.engine.purse import PurseKeeper
 from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.multiplex_feed import MultiplexedMarketFeed
+from kabobagool.gate.interface import Exposure
 from kabobagool.hydra.endings import Endings
 from kabobagool.hydra.fleet import Fleet
 from kabobagool.hydra.market_task import MarketTask, OpenBot
@@ -168,8 +169,8 @@ class MarketSupervisor:
         left = self.fleet.ledger.enter(task, reason=reason, at_ms=self._session.clock.now_ms(), payout=payout)
         self._level = self._level and (task.level or payout is not None)
         self._session.purse.write_off(market=condition_id)
-        if payout is not None:
-            self._session.gate.set_exposure(condition_id, 0)  # what it pays is certain: nothing of it is at stake any more
+        if left.profit is not None:  # what it pays is certain: nothing of it is at stake any more
+            self._session.gate.set_exposure(condition_id, Exposure(result=left.profit))
         del self.fleet.tasks[condition_id]
         shown = left.shown()
         log.info("market left", extra={"market": shown.market, "reason": reason, "payout": shown.payout, "profit": shown.profit})

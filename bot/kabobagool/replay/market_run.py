@@ -45,6 +45,12 @@ class Stage:
 class UnwrittenJournal:
     """An `OrderJournal` for orders that nobody will ever look up: they end with the replay."""
 
+    def note(self, intent: JournalledIntent) -> None:
+        """Nothing survives a replay."""
+
+    def withdraw(self, intent: JournalledIntent) -> None:
+        """Nothing survives a replay."""
+
     async def record(self, intent: JournalledIntent) -> None:
         """Nothing survives a replay."""
 

@@ -59,12 +59,34 @@ class EdgeNumbers(Protocol):
         ...
 
 
+class StakeNumbers(Protocol):
+    """What the gate's caps are held against, in micro-dollars over all markets of the wallet."""
+
+    @property
+    def at_stake(self) -> Micros:
+        """Spent, and not come back."""
+        ...
+
+    @property
+    def orphans(self) -> Micros:
+        """Cost of shares without a partner."""
+        ...
+
+    @property
+    def lost_today(self) -> Micros:
+        """Lost since midnight UTC, gains negative."""
+        ...
+
+
 class GateState(Protocol):
     """The order gate's own numbers; None is what is not known."""
 
     reachable: bool | None
     tokens_left: int | None
     halts: int | None
+    stakes: StakeNumbers | None
+    caps: Mapping[str, Micros]
+    """By the refusal that a cap is the reason of."""
     lease_changes: int
     listeners: list[Callable[[float], None]]
     """Called with the seconds of every round trip."""
@@ -214,11 +236,18 @@ class BotMetrics(Collector):
             "gate_reachable": _known(gate.reachable for gate in self._gates),
             "gate_tokens_left": _known(gate.tokens_left for gate in self._gates),
             "gate_halts": _known(gate.halts for gate in self._gates),
+            "gate_at_stake_dollars": [((), stakes.at_stake / MICRO) for stakes in self._stakes()],
+            "gate_orphan_dollars": [((), stakes.orphans / MICRO) for stakes in self._stakes()],
+            "gate_lost_today_dollars": [((), stakes.lost_today / MICRO) for stakes in self._stakes()],
+            "gate_cap_dollars": [((reason,), cap / MICRO) for gate in self._gates for reason, cap in gate.caps.items()],
             "gate_lease_changes_total": [((), sum(gate.lease_changes for gate in self._gates))],
             "edges_seen_total": [((), sum(truth.seen for truth in self._truths))],
             "edges_rejected_total": _by_reason(truth.rejected for truth in self._truths),
             "edges_acted_on_total": [((), sum(truth.acted_on for truth in self._truths))],
         }
+
+    def _stakes(self) -> list[StakeNumbers]:
+        return [gate.stakes for gate in self._gates if gate.stakes is not None]
 
     def _start_at_zero(self) -> None:
         """Create the known series at once: a rate over a series that appears with its first event misses that event."""

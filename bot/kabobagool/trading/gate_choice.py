@@ -37,8 +37,9 @@ PROCESSES: Final = 50
 """As many processes may trade one wallet without breaking its rate while the server is out of reach."""
 LOCAL_SHARE: Final = Fraction(1, 10)
 """The part of the rate that is set aside for hedges in such a time."""
-AHEAD_S: Final = 1.0
-"""How far ahead the first in line reserves its slot where other processes ask too: as long as a new pair is worth waiting for."""
+AHEAD_S: Final = 10.0
+"""How far ahead the first in line reserves its slot where other processes ask too, if it is that patient: who reserves less far than fifty
+others do asks again and again, and chance decides who is served. The shared gate grants nothing further ahead."""
 TRIALS: Final = 3
 TRIAL_PAUSE_S: Final = 0.2
 RESTART_S: Final = 1.0
@@ -83,6 +84,8 @@ def limits_of(settings: Settings, *, tokens_at_start: int = 0) -> Limits:
         burst=burst,
         reserve_fraction=reserve,
         exposure_cap_micros=settings.max_exposure_micros,
+        orphan_cap_micros=settings.max_orphan_micros,
+        daily_loss_cap_micros=settings.max_daily_loss_micros,
         tokens_at_start=tokens_at_start,
     )
 
@@ -96,6 +99,8 @@ def memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
         burst=limits.burst,
         reserve_fraction=limits.reserve_fraction,
         exposure_cap_micros=limits.exposure_cap_micros,
+        orphan_cap_micros=limits.orphan_cap_micros,
+        daily_loss_cap_micros=limits.daily_loss_cap_micros,
     )
 
 
@@ -115,9 +120,11 @@ async def open_gate(settings: Settings, wallet: str, *, clock: Clock, rng: rando
 
     `clock` is the venue's; a server knows only seconds as they pass, whatever a paper exchange makes of them.
     """
-    numbers = GateNumbers()
+    numbers = GateNumbers(caps=limits_of(settings).caps)
     if settings.redis_url is None:
-        return OpenGate(gate=FairGate(memory_gate(settings, clock), clock=clock), clock=clock, numbers=numbers)
+        own = memory_gate(settings, clock)
+        numbers.stakes = own.stakes
+        return OpenGate(gate=FairGate(own, clock=clock), clock=clock, numbers=numbers)
     from kabobagool.trading.gate_watch import watch
     from kabobagool.trading.status_report import StatusReporter
 

@@ -1,19 +1,45 @@
-"""The numbers of a wallet's gate that metrics read: whether it answers and how fast, what is left, halts, leases that changed hands.
+"""The numbers of a wallet's gate that metrics read: whether it answers and how fast, what is left, what its caps are held against.
 
 Kept by whoever uses the gate (`gate_watch.py`, `market_lease.py`); `telemetry/metrics.py` reads them at a scrape.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from kabobagool.domain.money import Micros
+
+
+class StakeNumbers(Protocol):
+    """What the caps are held against, over all markets of the wallet."""
+
+    @property
+    def at_stake(self) -> Micros:
+        """Dollars at stake."""
+        ...
+
+    @property
+    def orphans(self) -> Micros:
+        """What shares without a partner cost."""
+        ...
+
+    @property
+    def lost_today(self) -> Micros:
+        """What was lost since midnight UTC, gains negative."""
+        ...
 
 
 @dataclass(slots=True)
 class GateNumbers:
-    """Of a gate that lives in this process only `lease_changes` is known; None is what is not known now."""
+    """None is what is not known now. Of a gate that lives in this process `lease_changes`, `stakes` and `caps` are known."""
 
     reachable: bool | None = None
     tokens_left: int | None = None
     halts: int | None = None
+    stakes: "StakeNumbers | None" = None
+    """Known of every gate: one in this process counts them itself."""
+    caps: Mapping[str, Micros] = field(default_factory=dict)
+    """The caps there are, by the refusal they are the reason of."""
     lease_changes: int = 0
     """Leases this process took or lost."""
     listeners: list[Callable[[float], None]] = field(default_factory=list)

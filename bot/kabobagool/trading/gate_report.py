@@ -1,4 +1,4 @@
-"""What lies at a wallet's shared gate, read without changing it: leases, the budget, open orders.
+"""What lies at a wallet's shared gate, read without changing it: leases, the budget, stakes, open orders.
 
 Shown by `cli/gate.py`; a bot that is refused a lease reads here who has it, and metrics read the budget.
 """
@@ -11,9 +11,10 @@ import msgspec
 from kabobagool.domain.money import Micros
 from kabobagool.gate.limits import MICROSECONDS, Limits
 from kabobagool.gate.redis_link import RedisLink
+from kabobagool.gate.stakes import DAY_MS, MarketDay
 
 SCAN_COUNT: Final = 500
-NUMBERS: Final = ("wallet", "pairs", "paused", "silent_until", "at_stake")
+DAY_US: Final = DAY_MS * 1000
 
 
 class HeldLease(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +30,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """What the wallet may send now. `tokens_left` orders may leave at once, `pair_tokens_left` of them for new pairs.
 
     `paused_s` is how long the venue asked for silence, `silent_s` how long a server without memory gives no lease away. `known` is False
-    before anybody asked this gate for anything.
+    before anybody asked this gate for anything. The last three are what the caps are held against, over all markets: dollars at stake,
+    what shares without a partner cost, and what was lost since midnight UTC (gains negative).
     """
 
     known: bool
@@ -38,6 +40,28 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     paused_s: float
     silent_s: float
     at_stake: Micros
+    orphans: Micros
+    lost_today: Micros
+
+
+class MarketStake(msgspec.Struct, frozen=True, kw_only=True):
+    """What one market has at stake. `in_flight`: dollars of granted orders that its bot has not accounted for yet.
+
+    `orphan`: what its shares without a partner cost. `result`: what it made so far; `lost_today`: lost of it since midnight UTC, gains
+    negative.
+    """
+
+    market: str
+    at_stake: Micros = 0
+    in_flight: Micros = 0
+    orphan: Micros = 0
+    result: Micros = 0
+    lost_today: Micros = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether a cap is held against any of it."""
+        return bool(self.at_stake or self.in_flight or self.orphan or self.lost_today)
 
 
 async def read_leases(link: RedisLink) -> list[HeldLease]:
@@ -50,18 +74,26 @@ async def read_leases(link: RedisLink) -> list[HeldLease]:
 
 async def read_budget(link: RedisLink, limits: Limits) -> Budget:
     """The state of the wallet's rate under these limits. GateUnreachableError when the server does not answer."""
-    now_us = await _server_time_us(link)
-    names = list(NUMBERS)
-    values = await link.call(lambda: cast(Awaitable[list[str | None]], link.client.hmget(link.keys.gate[0], names)))
-    wallet, pairs, paused, silent, at_stake = (int(value or 0) for value in values)
+    now_us, known, *named = await link.run("numbers", "budget", keys=link.keys.gate, args=())
+    numbers = dict(zip(named[::2], named[1::2], strict=True))
     return Budget(
-        known=values[0] is not None,
-        tokens_left=_tokens(wallet, limits.interval_us, limits.burst, now_us),
-        pair_tokens_left=_tokens(pairs, limits.pair_interval_us, limits.pair_burst, now_us),
-        paused_s=max(paused - now_us, 0) / MICROSECONDS,
-        silent_s=max(silent - now_us, 0) / MICROSECONDS,
-        at_stake=at_stake,
+        known=bool(known),
+        tokens_left=_tokens(numbers["wallet"], limits.interval_us, limits.burst, now_us),
+        pair_tokens_left=_tokens(numbers["pairs"], limits.pair_interval_us, limits.pair_burst, now_us),
+        paused_s=max(numbers["paused"] - now_us, 0) / MICROSECONDS,
+        silent_s=max(numbers["silent_until"] - now_us, 0) / MICROSECONDS,
+        at_stake=numbers["at_stake"],
+        orphans=numbers["orphans"],
+        lost_today=numbers["lost"] if numbers["day"] == now_us // DAY_US else 0,
     )
+
+
+async def read_stakes(link: RedisLink) -> list[MarketStake]:
+    """What each market ever heard of has at stake, by market. GateUnreachableError when the server does not answer."""
+    today = await _server_time_us(link) // DAY_US
+    rows = await link.call(lambda: cast(Awaitable[dict[str, str]], link.client.hgetall(link.keys.stakes)))
+    markets = sorted({field.split(":", 1)[1] for field in rows})
+    return [_stake(market, rows.get(f"at:{market}"), rows.get(f"flight:{market}"), today) for market in markets]
 
 
 async def markets_with_open_intents(link: RedisLink) -> list[str]:
@@ -82,6 +114,19 @@ async def _server_time_us(link: RedisLink) -> int:
 def _lease(market: str, text: str, now_us: int) -> HeldLease:
     number, until_us, holder = text.split(" ", 2)
     return HeldLease(market=market, number=int(number), holder=holder, ends_in_s=(int(until_us) - now_us) / MICROSECONDS)
+
+
+def _stake(market: str, told: str | None, in_flight: str | None, today: int) -> MarketStake:
+    """As `lua/exposure.lua` writes it down."""
+    at_stake, orphan, day, start, result = map(int, told.split()) if told else (0, 0, -1, 0, 0)
+    return MarketStake(
+        market=market,
+        at_stake=at_stake,
+        in_flight=int(in_flight or 0),
+        orphan=orphan,
+        result=result,
+        lost_today=MarketDay(day, start, result).lost(day=today),
+    )
 
 
 def _tokens(arrival_us: int, interval_us: int, burst: int, now_us: int) -> int:

@@ -4,8 +4,9 @@
 """
 
 import random
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis
 
@@ -13,6 +14,7 @@ from kabobagool.clock import Clock
 from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.gate.redis_link import RedisLink
+from kabobagool.gate.script_line import Unheard
 from kabobagool.trading.gate_numbers import GateNumbers
 from kabobagool.trading.gate_report import read_budget
 
@@ -30,9 +32,19 @@ class TimedLink(RedisLink):
 
     async def call(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """As any link calls. One that is not made, because the server counts as gone, is no round trip."""
+        with self._timed():
+            return await super().call(work)
+
+    async def run(self, *scripts: str, keys: Sequence[str], args: Sequence[str | bytes], unheard: Unheard | None = None) -> list[Any]:
+        """As any link asks scripts."""
+        with self._timed():
+            return await super().run(*scripts, keys=keys, args=args, unheard=unheard)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
         calls, began_s = self.calls, self._stopwatch.monotonic()
         try:
-            return await super().call(work)
+            yield
         finally:
             if self.calls > calls:
                 self._numbers.round_trip(self._stopwatch.monotonic() - began_s)
@@ -50,5 +62,6 @@ async def look(gate: RedisGate, numbers: GateNumbers) -> None:
     try:
         budget = await read_budget(gate.link, gate.limits)
         numbers.tokens_left, numbers.halts, numbers.reachable = budget.tokens_left, len(await gate.halts()), not gate.link.broken
+        numbers.stakes = budget
     except GateUnreachableError:
-        numbers.tokens_left, numbers.halts, numbers.reachable = None, None, False
+        numbers.tokens_left, numbers.halts, numbers.reachable, numbers.stakes = None, None, False, None

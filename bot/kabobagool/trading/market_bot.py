@@ -23,6 +23,7 @@ from kabobagool.execution.journal import Journal
 from kabobagool.execution.reconcile import Reconciliation, reconcile, resolve_open_orders
 from kabobagool.execution.settlement import SettlementTracker
 from kabobagool.feed.counters import FeedCounters
+from kabobagool.gate.stakes import exposure_of
 from kabobagool.settings import Settings
 from kabobagool.trading.gate_choice import StartError
 from kabobagool.trading.market_lease import LeasedFeed, take_market
@@ -168,9 +169,11 @@ async def _remember(session: TradingSession, account: Account, bot: Bot, settlem
         settlement.adopt(history.fills)
         for change in history.fills:
             engine.take_over(change, now_ms=change.match_ms)
-        if not history.unresolved:  # the gate still counts what those may have spent
-            session.gate.set_exposure(bot.market.condition_id, max(engine.tracker.position.spent, 0))
+        engine.history_open = bool(history.unresolved)
+        if not engine.history_open:
+            session.gate.set_exposure(bot.market.condition_id, exposure_of(engine.tracker.position))
 
+    engine.history_open = True
     bot.memory = Memory(engine=engine, ask=ask, adopt=adopt, clock=clock)
     trouble = await bot.memory.recall()
     if trouble and settings.reconciliation_required:

@@ -2,11 +2,14 @@
 
 A bot that died may come back on another host, where its disk is not. So `session.py` opens this journal where REDIS_URL is set: a bot that
 starts finds the open orders of whoever traded its market before, and has them looked up by their hash before it opens anything.
+
+The gate writes an intent down in the call that grants its slots (`note` says what). Only one that was granted without it, by this process
+alone or in the stead of another, is written in a call of its own.
 """
 
 import asyncio
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -15,8 +18,8 @@ from kabobagool.domain.intent import Purpose
 from kabobagool.domain.outcome import Delayed, OrderOutcome, Unknown
 from kabobagool.engine.order_flow import NEVER_SENT, OUTCOME_NAMES, outcome_name
 from kabobagool.execution.journal import Journal, JournalError, JournalledIntent, JournalledOrder
-from kabobagool.gate.interface import GateUnreachableError
-from kabobagool.gate.redis_intents import Intent, RecordedIntent, RedisIntents, UnknownOrderError
+from kabobagool.gate.interface import GateUnreachableError, IntentNote
+from kabobagool.gate.redis_intents import RecordedIntent, RedisIntents, UnknownOrderError
 
 LESS_RISK: Final = frozenset({Purpose.HEDGE, Purpose.UNWIND})
 _KINDS: Final = {name: kind for kind, name in OUTCOME_NAMES.items()}
@@ -32,18 +35,39 @@ class SharedJournal(Journal):
     _telling: "asyncio.Task[None] | None"
 
     @classmethod
-    async def open_shared(cls, path: Path, *, clock: Clock, intents: RedisIntents) -> "SharedJournal":
+    async def open_shared(cls, path: Path, *, clock: Clock, intents: RedisIntents) -> Self:
         """Open the file as `Journal.open` does. JournalError for one that cannot be used."""
         journal = await cls.open(path, clock=clock)
-        if not isinstance(journal, SharedJournal):
-            raise TypeError(f"{cls.__name__}.open made a {type(journal).__name__}")
         journal._intents, journal._unwritten, journal._unmarked = intents, {}, {}
         journal._one_at_a_time, journal._telling = asyncio.Lock(), None
         return journal
 
+    def note(self, intent: JournalledIntent) -> IntentNote:
+        """The intent as the gate keeps it."""
+        return IntentNote(
+            intent_id=intent.intent_id,
+            created_ms=intent.created_ms,
+            order_hashes=tuple(order.order_hash for order in intent.orders),
+            text=msgspec.json.encode(intent).decode(),
+        )
+
+    def withdraw(self, intent: JournalledIntent) -> None:
+        """No order of this intent left: the gate is told beside it, if it may know of one.
+
+        One whose answer was lost is written first, for the question may still be on its way and would open it later.
+        """
+        if not self._intents.may_know(intent.intent_id):
+            return
+        if not self._intents.has_written(intent.intent_id):
+            self._unwritten[intent.intent_id] = intent
+        self._unmarked.update((order.order_hash, NEVER_SENT) for order in intent.orders)
+        self._tell_soon()
+
     async def record(self, intent: JournalledIntent) -> None:
         """Write an intent to both places. JournalError when one of them did not take it, or another bot has the market."""
         await super().record(intent)
+        if self._intents.has_written(intent.intent_id):
+            return
         try:
             await self._catch_up()
             await self._write(intent)
@@ -57,8 +81,7 @@ class SharedJournal(Journal):
         """Write what became of an order on this disk, or JournalError. The gate is told beside it: the next leg must not wait."""
         await super().mark(order_hash, outcome)
         self._unmarked[order_hash] = outcome
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.create_task(self._try_to_catch_up())
+        self._tell_soon()
 
     async def open_orders(self, market: str) -> list[JournalledOrder]:
         """Orders without a known end that this disk or the gate knows of, oldest first. JournalError when either cannot be asked."""
@@ -85,7 +108,7 @@ class SharedJournal(Journal):
         await super().close()
 
     async def _write(self, intent: JournalledIntent) -> None:
-        refused = await self._intents.record(intent.market, _shared(intent))
+        refused = await self._intents.record(intent.market, self.note(intent))
         if refused is not None:
             await self._never_sent(intent)
             raise JournalError(f"another bot trades market {intent.market} now: nothing of this one is sent; stop one of the two")
@@ -102,6 +125,10 @@ class SharedJournal(Journal):
         for order_hash in recorded.ended:
             await super().mark(order_hash, _outcome(recorded.outcomes[order_hash]))
 
+    def _tell_soon(self) -> None:
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._try_to_catch_up())
+
     async def _try_to_catch_up(self) -> None:
         try:
             await self._catch_up()
@@ -116,7 +143,7 @@ class SharedJournal(Journal):
 
     async def _tell_all(self) -> None:
         for intent_id, intent in list(self._unwritten.items()):
-            await self._intents.record(intent.market, _shared(intent))
+            await self._intents.record(intent.market, self.note(intent))
             self._unwritten.pop(intent_id, None)
         for order_hash, outcome in list(self._unmarked.items()):
             await self._resolve(order_hash, outcome)
@@ -128,15 +155,6 @@ class SharedJournal(Journal):
             await self._intents.resolve(order_hash, _text(outcome), ended=not isinstance(outcome, Delayed | Unknown))
         except UnknownOrderError:
             return  # written down on this disk before the wallet shared its gate
-
-
-def _shared(intent: JournalledIntent) -> Intent:
-    return Intent(
-        intent_id=intent.intent_id,
-        created_ms=intent.created_ms,
-        order_hashes=tuple(order.order_hash for order in intent.orders),
-        text=msgspec.json.encode(intent).decode(),
-    )
 
 
 def _journalled(recorded: RecordedIntent) -> JournalledIntent:

@@ -4,6 +4,7 @@
 the operator read what is written here. It has a link of its own: a report that fails must never count against the gate that orders ask.
 """
 
+import asyncio
 from contextlib import suppress
 from typing import Final
 
@@ -45,18 +46,24 @@ class StatusReporter:
 
     def __init__(self, link: RedisLink, *, holder: str, clock: Clock) -> None:
         self._link = link
+        link.loss = "reports of bots are not written"
         self._board = StatusBoard(link, clock=clock)
         self._holder = holder
         self._clock = clock
         self._bots: dict[str, Bot] = {}
+        self._one_at_a_time = asyncio.Lock()
 
     def follow(self, bot: Bot) -> None:
         """Report this bot from the next look on."""
         self._bots[bot.market.condition_id] = bot
 
     async def forget(self, bot: Bot) -> None:
-        """Report it no more; its last report disappears by itself."""
-        self._bots.pop(bot.market.condition_id, None)
+        """Report it no more and take its last report away: who ended in order is not silent. Without the server it disappears by itself."""
+        market = bot.market.condition_id
+        self._bots.pop(market, None)
+        async with self._one_at_a_time:
+            with suppress(GateUnreachableError):
+                await self._board.forget(market, self._holder)
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -67,9 +74,14 @@ class StatusReporter:
     async def look(self) -> None:
         """Report what is new of every bot. A server that does not answer hears it at a later look."""
         with suppress(GateUnreachableError):
-            for bot in tuple(self._bots.values()):
-                await self._board.report(status_of(bot, self._holder))
+            for market in tuple(self._bots):
+                await self._report(market)
 
     async def close(self) -> None:
         """Let go of the server."""
         await self._link.close()
+
+    async def _report(self, market: str) -> None:
+        async with self._one_at_a_time:
+            if (bot := self._bots.get(market)) is not None:  # else it ended while others were reported
+                await self._board.report(status_of(bot, self._holder))

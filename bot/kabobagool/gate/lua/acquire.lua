@@ -1,10 +1,10 @@
 -- May these orders leave? Either everything is taken and the answer says when they may, or nothing is.
 --
--- ASKED market, cost, notional, whether it is a new pair, longest wait in us, exposure cap (-1 none), lease number (0 none), holder,
---       lease in us, then the intent as `intent.lua` wants it
+-- ASKED market, cost, notional, whether it is a new pair, longest wait in us, caps as `objection_to_pair` wants them,
+--       lease number (0 none), holder, lease in us, then the intent as `intent.lua` wants it
 -- Returns what was said, epoch, microseconds (of wait, or until asking again helps), ticket, lease number.
 local market, cost, notional, is_new_pair = ASKED[1], ASKED[2], ASKED[3], ASKED[4]
-local longest_wait, cap = ASKED[5], ASKED[6]
+local longest_wait, caps = ASKED[5], ASKED[6]
 local lease_number, holder, lease_us = ASKED[7], ASKED[8], ASKED[9]
 
 local function refused(reason, retry_after)
@@ -31,7 +31,7 @@ end
 if forgot_the_caller() then
     return refused('memory_lost', 0)
 end
-local reason, retry_after = objection(market, notional, is_new_pair, cap)
+local reason, retry_after = objection(market, notional, is_new_pair, caps)
 if reason then
     return refused(reason, retry_after)
 end

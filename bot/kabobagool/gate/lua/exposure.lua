@@ -1,9 +1,28 @@
--- What a market has at stake, replacing what its granted orders were counted with.
+-- What a market has at stake and has made, replacing what its granted orders were counted with.
 --
--- ASKED market, millionths of a dollar
-local market, dollars = ASKED[1], ASKED[2]
-local before = redis.call('HMGET', STAKES, 'at:' .. market, 'flight:' .. market)
-state.at_stake = state.at_stake + dollars - tonumber(before[1] or 0) - tonumber(before[2] or 0)
+-- ASKED market, dollars at stake, cost of its shares without a partner, dollars made so far; then what the caller heard of the market's
+--       last day: the day, dollars made when it began, dollars made when it was told. A server that forgot the market begins there
+-- Returns what was said, epoch, today, dollars made when today began.
+local market, at_stake, orphan, result = ASKED[1], ASKED[2], ASKED[3], ASKED[4]
+local heard = {day = ASKED[5], start = ASKED[6], result = ASKED[7]}
+local known, flight = unpack(redis.call('HMGET', STAKES, 'at:' .. market, 'flight:' .. market))
+local before = {}
+for number in string.gmatch(known or '0 0 -1 0 0', '%S+') do
+    before[#before + 1] = tonumber(number)
+end
+local own = {at_stake = before[1], orphan = before[2], day = before[3], start = before[4], result = before[5]}
+
+local function lost_on_this_day(market_day)
+    return market_day.day == today and market_day.start - market_day.result or 0
+end
+
+local last = heard.day > own.day and heard or own
+local now_made = {day = today, start = last.day == today and last.start or last.result, result = result}
+
+state.at_stake = state.at_stake + at_stake - own.at_stake - tonumber(flight or 0)
+state.orphans = state.orphans + orphan - own.orphan
+state.lost, state.day = lost_today() + lost_on_this_day(now_made) - lost_on_this_day(own), today
 save(state)
-redis.call('HSET', STAKES, 'at:' .. market, whole(dollars), 'flight:' .. market, '0')
-return {'granted', state.epoch}
+local stake = string.format('%d %d %d %d %d', at_stake, orphan, today, now_made.start, result)
+redis.call('HSET', STAKES, 'at:' .. market, stake, 'flight:' .. market, '0')
+return {'granted', state.epoch, today, now_made.start}

@@ -1,6 +1,6 @@
 -- What forbids these orders now whatever the rate. Takes nothing.
 --
--- ASKED market, notional, whether it is a new pair, exposure cap (-1 none)
+-- ASKED market, notional, whether it is a new pair, caps as `objection_to_pair` wants them
 if forgot_the_caller() then
     return {'memory_lost', state.epoch}
 end

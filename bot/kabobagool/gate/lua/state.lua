@@ -1,38 +1,21 @@
 -- What every script of the gate begins with: the wallet's state, the time, and what forbids an order.
 --
--- KEYS  gate (hash: the numbers below), halts (hash: scope -> when and what), leases (hash: market -> number, until, holder),
---       stakes (hash: "at:" .. market and "flight:" .. market -> millionths of a dollar)
--- ARGV  one JSON array: the epoch the caller knows ('' none), silence at start in us, then for the wallet's lane and for that of new
---       pairs us between slots, burst and slots at start; then ASKED, what this script is asked
-local GATE, HALTS, LEASES, STAKES = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local GIVEN = cjson.decode(ARGV[1])
+-- KEYS  gate (see `numbers.lua`), halts (hash: scope -> when and what), leases (hash: market -> number, until, holder),
+--       stakes (hash: "at:" .. market -> at stake, cost of shares without a partner, day, made when it began, made so far;
+--       "flight:" .. market -> dollars of granted orders; all in millionths)
+-- ARGV  the run id of the server process that the caller's connection leads to; one MessagePack array: the epoch the caller knows ('' none),
+--       silence at start in us, then for the wallet's lane and for that of new pairs us between slots, burst and slots at start; then
+--       ASKED, what this script is asked
+local HALTS, LEASES, STAKES = KEYS[2], KEYS[3], KEYS[4]
+local SERVER, GIVEN = ARGV[1], cmsgpack.unpack(ARGV[2])
 local KNOWN_EPOCH, SILENCE, ASKED = GIVEN[1], GIVEN[2], GIVEN[9]
 local WALLET_LANE = {interval = GIVEN[3], burst = GIVEN[4], at_start = GIVEN[5]}
 local PAIR_LANE = {interval = GIVEN[6], burst = GIVEN[7], at_start = GIVEN[8]}
-local RECHECK = 1000000
-local NUMBERS = {'seen', 'behind', 'silent_until', 'wallet', 'pairs', 'paused', 'number', 'at_stake', 'last', 'wallet_before', 'pairs_before'}
+local RECHECK, DAY = 1000000, 86400000000
 
 -- Numbers beyond 2^31 would otherwise be written as 1.7e+15; all of ours are whole and below 2^53.
 local function whole(number)
-    return string.format('%.0f', number)
-end
-
-local function load_state()
-    local values = redis.call('HMGET', GATE, 'epoch', unpack(NUMBERS))
-    local state = {epoch = values[1]}
-    for place, name in ipairs(NUMBERS) do
-        state[name] = tonumber(values[place + 1] or 0)
-    end
-    return state
-end
-
-local function save(state)
-    local fields = {'epoch', state.epoch}
-    for _, name in ipairs(NUMBERS) do
-        fields[#fields + 1] = name
-        fields[#fields + 1] = whole(state[name])
-    end
-    redis.call('HSET', GATE, unpack(fields))
+    return string.format('%d', number)
 end
 
 -- The largest number there has been plus one: for leases and tickets. It starts at the time, so that not even a server that forgot
@@ -59,8 +42,8 @@ end
 -- A server process that did not count the grants itself (restarted, flushed, promoted from a replica) may miss some, and some leases.
 -- It begins a new epoch: silent for as long as an earlier grant may still be on its way or an earlier lease last, then with an empty
 -- bucket.
-local function begin_epoch(state, server, now)
-    state.epoch = server .. ':' .. whole(now)
+local function begin_epoch(state, now)
+    state.epoch = SERVER .. ':' .. whole(now)
     state.silent_until = now + SILENCE
     empty_lanes(state, state.silent_until, WALLET_LANE.at_start, PAIR_LANE.at_start)
     state.last = 0
@@ -69,9 +52,8 @@ end
 
 local state = load_state()
 local now = current_time(state)
-local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-if not state.epoch or string.sub(state.epoch, 1, #server) ~= server then
-    begin_epoch(state, server, now)
+if not state.epoch or string.sub(state.epoch, 1, #SERVER) ~= SERVER then
+    begin_epoch(state, now)
 end
 
 local function forgot_the_caller()
@@ -102,8 +84,29 @@ local function available_lease(market, holder)
     return next_number(state, now)
 end
 
+local today = math.floor(now / DAY)
+
+-- What all markets lost since the day began, gains negative.
+local function lost_today()
+    return state.day == today and state.lost or 0
+end
+
+-- The cap that forbids a new pair: dollars at stake, cost of shares without a partner, loss of the day (each -1: none).
+local function objection_to_pair(notional, caps)
+    if caps[1] >= 0 and state.at_stake + notional > caps[1] then
+        return 'exposure', RECHECK
+    end
+    if caps[2] >= 0 and state.orphans >= caps[2] then
+        return 'orphans', RECHECK
+    end
+    if caps[3] >= 0 and lost_today() >= caps[3] then
+        return 'daily_loss', (today + 1) * DAY - now
+    end
+    return nil
+end
+
 -- What forbids these orders whatever the rate, and after how many microseconds to ask again.
-local function objection(market, notional, is_new_pair, cap)
+local function objection(market, notional, is_new_pair, caps)
     local scopes = {'wallet', market}
     if is_new_pair then
         scopes = {'wallet', market, 'draining:wallet', 'draining:' .. market}
@@ -116,8 +119,8 @@ local function objection(market, notional, is_new_pair, cap)
     if now < state.paused then
         return 'venue_paused', state.paused - now
     end
-    if is_new_pair and cap >= 0 and state.at_stake + notional > cap then
-        return 'exposure', RECHECK
+    if is_new_pair then
+        return objection_to_pair(notional, caps)
     end
     return nil
 end
