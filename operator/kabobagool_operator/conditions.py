@@ -149,6 +149,10 @@ MEANINGS_OF_TYPES: Final[dict[Type, str]] = {
 """When each condition is true."""
 
 
+LONGEST_MESSAGE: Final = 1024
+"""Longer ones are cut off: an Event holds no more, and nobody reads more in a status."""
+
+
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """One statement: what, whether, why. `message` is for people and may name figures; `reason` is for machines."""
 
@@ -167,12 +171,16 @@ def written(conditions: Iterable[Condition], before: Iterable[Written], *, gener
             type=new.type.value,
             status=new.status.value,
             reason=new.reason.value,
-            message=new.message or MEANINGS[new.reason],
+            message=_clipped(new.message or MEANINGS[new.reason]),
             observed_generation=generation,
             last_transition_time=since.get((new.type.value, new.status.value), now),
         )
         for new in sorted(conditions, key=lambda condition: order.index(condition.type))
     )
+
+
+def _clipped(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
 
 
 def transitions(before: Iterable[Written], after: Iterable[Written]) -> tuple[Written, ...]:

@@ -45,7 +45,7 @@ def covers(live: Mapping[str, Any], desired: Mapping[str, Any], *, manager: str 
     if owned is None or not _is_the_object_meant(live, desired):
         return False
     wanted = {"status": desired.get("status")} if subresource == "status" else _without_identity(desired)
-    return _same_fields(live, wanted, _without_stamp(owned), name="")
+    return _same_fields(dict(live), wanted, _without_stamp(owned), name="")
 
 
 def owned_fields(live: Mapping[str, Any], *, manager: str = FIELD_MANAGER, subresource: str = "") -> Owned | None:
@@ -84,7 +84,7 @@ def _same(live: Any, desired: Any, owned: Owned, *, name: str, within: str) -> b
     """Compare what is called `name` within what is called `within`; for an item of a list both are those of the list."""
     if not _members(owned):
         return _holds(live, desired, name=name, within=within)
-    if isinstance(desired, Mapping):
+    if isinstance(desired, dict):
         return _same_fields(live, desired, owned, name=name)
     return isinstance(desired, list) and isinstance(live, list) and _same_items(live, desired, owned, name=name, within=within)
 
@@ -102,7 +102,7 @@ def _same_fields(live: Any, desired: Mapping[str, Any], owned: Owned, *, name: s
 
 def _is_empty_in_both(desired: Any, live: Any) -> bool:
     """An empty list or map is kept by nobody and owned by nobody."""
-    return isinstance(desired, Mapping | list) and not desired and (live is ABSENT or not live)
+    return isinstance(desired, dict | list) and not desired and (live is ABSENT or not live)
 
 
 def _same_items(live: Sequence[Any], desired: Sequence[Any], owned: Owned, *, name: str, within: str) -> bool:
@@ -117,7 +117,7 @@ def _same_items(live: Sequence[Any], desired: Sequence[Any], owned: Owned, *, na
 
 
 def _field(live: Any, field: str) -> Any:
-    return live.get(field, ABSENT) if isinstance(live, Mapping) else ABSENT
+    return live.get(field, ABSENT) if isinstance(live, dict) else ABSENT
 
 
 def _item(items: Sequence[Any], member: str) -> Any:
@@ -126,11 +126,9 @@ def _item(items: Sequence[Any], member: str) -> Any:
     meant = json.loads(text)
     if sort == "v":
         return meant if meant in items else ABSENT
-    if not isinstance(meant, Mapping):
+    if not isinstance(meant, dict):
         return ABSENT
-    candidates = [
-        item for item in items if isinstance(item, Mapping) and all(item.get(key, value) == value for key, value in meant.items())
-    ]
+    candidates = [item for item in items if isinstance(item, dict) and all(item.get(key, value) == value for key, value in meant.items())]
     return max(candidates, key=lambda item: sum(key in item for key in meant), default=ABSENT)
 
 
@@ -138,8 +136,8 @@ def _holds(live: Any, desired: Any, *, name: str, within: str) -> bool:
     """Whether an indivisible value, or a part of one, is as desired and nothing more, known defaults aside."""
     if live is ABSENT or live is None:
         return _says_nothing(desired)
-    if isinstance(desired, Mapping):
-        return isinstance(live, Mapping) and _holds_fields(live, desired, name)
+    if isinstance(desired, dict):
+        return isinstance(live, dict) and _holds_fields(live, desired, name)
     if isinstance(desired, list):
         return (
             isinstance(live, list)
@@ -160,7 +158,7 @@ def _holds_fields(live: Mapping[str, Any], desired: Mapping[str, Any], name: str
 
 def _says_nothing(desired: Any) -> bool:
     """Whether the API server keeps nothing of it when the field's own default is nothing."""
-    if isinstance(desired, Mapping):
+    if isinstance(desired, dict):
         return all(_says_nothing(value) for value in desired.values())
     return not desired
 

@@ -6,6 +6,7 @@ profiles. Nothing secret is here: Secrets are named, never read.
 
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -40,6 +41,8 @@ class Policy(BaseSettings):
     """Secret whose key `REDIS_URL` the bots read."""
     bot_environment: dict[str, str] = Field(default_factory=dict)
     """Variables that every bot gets, over its profile and under its ArbMarket."""
+    profiles_dir: Path | None = None
+    """Folder with profiles of one's own, `NAME.env`; one there hides a shipped one of the same name."""
     bot_resources: dict[str, Any] = Field(
         default_factory=lambda: {"requests": {"cpu": "20m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}}
     )

@@ -25,7 +25,6 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True):
     """A bot that tries a configuration for the others. `up_s`: since when it runs well with it, None while it does not."""
 
     name: str
-    desired_hash: str
     up_s: float | None = None
 
 
@@ -52,8 +51,7 @@ def allot(rows: Iterable[Row], memory: Memory, policy: Policy, now_s: float) -> 
     line = sorted(rows, key=lambda row: (row.created_s, row.name))
     credit, making = _make_turns(line, memory, policy, now_s)
     wave = _Wave(line, memory, policy, now_s)
-    stopped = wave.stopped()
-    may_roll = wave.turns(stopped=stopped is not None)
+    stopped, may_roll = wave.stopped(), wave.turns()
     slots = {row.name: Slots(may_create=row.name in making, may_roll=row.name in may_roll, stopped=stopped) for row in line}
     kept = Memory(at_s=now_s, credit=credit, making=making, canaries=wave.canaries, rolling=wave.rolling)
     return Allotment(slots=slots, memory=kept, stopped=stopped)
@@ -105,14 +103,14 @@ class _Wave:
             return None
         return f"{len(failed)} bots with the new configuration are not well: {', '.join(failed)}. The others keep the old one."
 
-    def turns(self, *, stopped: bool) -> frozenset[str]:
+    def turns(self) -> frozenset[str]:
         """Who may be changed now.
 
         A bot that is broken as it is may be at any time, for it has nothing to lose.
         """
         names = {canary.name for canary in self.canaries}
         first = [name for name in self._waiting if name in names]
-        others = [name for name in self._waiting if name not in names] if self._proven() and not stopped else []
+        others = [name for name in self._waiting if name not in names] if self._proven() else []
         line = sorted(first + others, key=lambda name: name not in self.rolling)
         down = sum(not self._rows[name].outdated for name in self.rolling)
         turns = frozenset(line[: max(self._policy.rollout_max_unavailable - down, 0)])
@@ -125,13 +123,11 @@ class _Wave:
         wanted = max(self._policy.rollout_canaries - len(known), 0)
         healthy_first = sorted(self._waiting, key=lambda name: self._rows[name].trouble is not None)
         new = [name for name in healthy_first if name not in names][:wanted]
-        return (*known, *(Canary(name=name, desired_hash=self._rows[name].desired_hash) for name in new))
+        return (*known, *(Canary(name=name) for name in new))
 
     def _seen(self, canary: Canary) -> Canary:
-        row = self._rows[canary.name]
-        before_s = canary.up_s if canary.desired_hash == row.desired_hash else None
-        since_s = self._now_s if before_s is None else before_s
-        return Canary(name=row.name, desired_hash=row.desired_hash, up_s=since_s if row.up else None)
+        since_s = self._now_s if canary.up_s is None else canary.up_s
+        return Canary(name=canary.name, up_s=since_s if self._rows[canary.name].up else None)
 
     def _proven(self) -> bool:
         long_enough_s = self._policy.rollout_canary_s

@@ -14,7 +14,6 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 from kabobagool.clock import Clock
 from kabobagool_operator.kinds import Kind
 
-
 WATCH_ENDS_AFTER_S: Final = 60
 """For the framework's `watching.server_timeout`. A watch goes on from where it ended, so this costs one request a minute and kind."""
 

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from kabobagool.gate.interface import WALLET, Granted, OrderGate, Priority
 from kabobagool.gate.limits import Limits
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.trading.gate_choice import AHEAD_S
-from tests.bench.gate_process import a_pair, open_gate
+from tests.bench.gate_process import a_pair, a_pair_with_its_intent, open_gate
 from tests.bench.measure import MICROSECONDS, Benchmark, Figure, Samples, Target, figure
 from tests.gate.redis_servers import Server
 
@@ -82,18 +83,18 @@ async def _round_trip(url: str) -> Sequence[Figure]:
     gate = open_gate(url, "asking", wallet=WALLET_NAME)
     ask, ping = partial(a_pair, gate, "market"), gate.link.client.ping
     assert isinstance(await ask(), Granted)
-    found: dict[str, list[Sequence[float]]] = {"acquire": [], "ping": []}
+    noted = partial(a_pair_with_its_intent, gate, "market", count())
+    found: dict[str, list[Sequence[float]]] = {"PING": [], "acquire": [], "acquire that writes an intent": []}
     for _ in range(ROUNDS):
-        found["ping"].append(await _timed(ping))
-        found["acquire"].append(await _timed(ask))
+        for name, work in zip(found, (ping, ask, noted), strict=True):
+            found[name].append(await _timed(work))
     await gate.close()
-    figures = []
-    for name, percentile, target in (("median", 50, Target(1.5, of_ratio=True)), ("99th percentile", 99, None)):
-        asked, bare = (Samples(tuple(_percentile(round_, percentile) for round_ in found[key])) for key in ("acquire", "ping"))
-        figures.append(
-            figure(GROUP, f"acquire, {name}", asked, "us", f"PING, same connection, {name}", bare, scale=MICROSECONDS, target=target)
-        )
-    return figures
+    return [
+        figure(GROUP, f"{name}, {what}", asked, "us", f"PING, same server, {what}", bare, scale=MICROSECONDS, target=target)
+        for name, aim in (("acquire", Target(1.5, of_ratio=True)), ("acquire that writes an intent", None))
+        for what, percentile, target in (("median", 50, aim), ("99th percentile", 99, None))
+        for asked, bare in [[Samples(tuple(_percentile(round_, percentile) for round_ in found[key])) for key in (name, "PING")]]
+    ]
 
 
 async def _many_processes(url: str) -> Sequence[Figure]:

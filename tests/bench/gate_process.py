@@ -9,20 +9,21 @@ import json
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
 from kabobagool.clock import SystemClock
 from kabobagool.domain.money import MICRO
-from kabobagool.gate.interface import Answer, Granted, Priority
+from kabobagool.gate.interface import Answer, Granted, IntentNote, Priority
 from kabobagool.gate.limits import Limits
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.gate.redis_link import RedisLink
-from kabobagool.gate.redis_url import CONNECTIONS, connect
+from kabobagool.gate.redis_url import connect
 
 UNLIMITED = Limits(interval_us=0, burst=1, reserve_fraction=Fraction(0), tokens_at_start=1)
 PATIENCE_S = 5.0
+MARKETS = 64
 NANOSECONDS_IN_MICROSECOND = 1_000
 Work = Callable[[], Awaitable[object]]
 
@@ -39,18 +40,25 @@ async def a_pair(gate: RedisGate, market: str) -> Answer:
     return await gate.acquire(market=market, cost=2, notional=MICRO, priority=Priority.NEW_PAIR, max_wait_s=1.0)
 
 
+async def a_pair_with_its_intent(gate: RedisGate, market: str, numbers: Iterator[int]) -> Answer:
+    """The same, and what is about to be sent is written down with the grant, as bots ask."""
+    name = f"{market}-{next(numbers)}"
+    note = IntentNote(intent_id=name, created_ms=time.time_ns() // 1_000_000, order_hashes=(f"{name}-yes", f"{name}-no"), text="x" * 600)
+    return await gate.acquire(market=market, cost=2, notional=MICRO, priority=Priority.NEW_PAIR, max_wait_s=1.0, intent=note)
+
+
 async def flood(ask: Work, seconds: float) -> dict[str, float]:
-    """Ask over all connections for that long; how often a second it was answered."""
+    """Ask as many markets do at once, for that long; how often a second it was answered."""
     began = time.perf_counter()
 
-    async def one_connection() -> int:
+    async def one_market() -> int:
         count = 0
         while time.perf_counter() < began + seconds:
             await ask()
             count += 1
         return count
 
-    counts = await asyncio.gather(*(one_connection() for _ in range(CONNECTIONS)))
+    counts = await asyncio.gather(*(one_market() for _ in range(MARKETS)))
     return {"per_second": sum(counts) / (time.perf_counter() - began)}
 
 
@@ -67,7 +75,7 @@ async def main(*, url: str, wallet: str, holder: str, work: str, seconds: float 
     gate = open_gate(url, holder, wallet=wallet)
     works: dict[str, Work] = {
         "acquire": lambda: flood(lambda: a_pair(gate, holder), seconds),
-        "ping": lambda: flood(gate.link.client.ping, seconds),
+        "ping": lambda: flood(lambda: gate.link.call(gate.link.client.ping), seconds),
         "until halted": lambda: until_halted(gate, holder),
     }
     first = await a_pair(gate, holder)

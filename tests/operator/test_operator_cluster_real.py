@@ -15,7 +15,7 @@ from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_config import load_configuration
 from kabobagool_operator.cluster_errors import Conflict, Denial, Forbidden, Invalid, NotFound, Unavailable
 from kabobagool_operator.drift import covers
-from kabobagool_operator.kinds import CONFIG_MAP, DEPLOYMENT, POD, Kind
+from kabobagool_operator.kinds import ARB_MARKET, CONFIG_MAP, DEPLOYMENT, POD, Kind
 from kabobagool_operator.labels import FENCE
 from kabobagool_operator.rest import Rest
 from kabobagool_operator.write_rate import WriteRate
@@ -243,6 +243,28 @@ async def test_a_status_is_applied_apart_from_the_rest(cluster: Cluster, namespa
     assert covers(live, bot())
     ready["status"] = "False"
     assert not covers(live, desired, subresource="status")
+
+
+async def test_an_arbmarket_and_its_status_are_covered_each_by_itself(
+    installed_crds: None, cluster: Cluster, kubectl: Any, namespace: str
+) -> None:
+    market: Object = {"spec": {"market": {"slug": "rain"}, "suspend": False, "bot": {"resources": {"limits": {"cpu": "1000m"}}}}}
+    moment = "2026-11-26T00:00:00Z"
+    ready = {"type": "Ready", "status": "True", "reason": "BotReady", "message": "", "lastTransitionTime": moment, "observedGeneration": 1}
+    status: Object = {"status": {"phase": "Running", "observedGeneration": 1, "conditions": [ready]}}
+    await cluster.apply(ARB_MARKET, namespace, "rain", market)
+    live = await cluster.apply_status(ARB_MARKET, namespace, "rain", status)
+    assert covers(live, market)
+    assert covers(live, status, subresource="status")
+    kubectl("patch", "arbmarket", "rain", "--type=merge", "--patch", '{"spec": {"suspend": true}}')
+    live = await cluster.get(ARB_MARKET, namespace, "rain")
+    assert not covers(live, market)
+    assert covers(live, status, subresource="status")
+    ready |= {"status": "False", "reason": "BotStarting"}
+    assert not covers(live, status, subresource="status")
+    live = await cluster.apply_status(ARB_MARKET, namespace, "rain", status)
+    assert covers(live, status, subresource="status")
+    assert live["spec"]["suspend"] is True
 
 
 async def test_a_list_is_complete_however_small_its_chunks_and_picks_by_label(cluster: Cluster, namespace: str) -> None:

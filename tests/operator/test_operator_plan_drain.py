@@ -31,7 +31,7 @@ from kabobagool.gate.interface import DRAINING, Halt
 from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.arbmarket_status import Status
 from kabobagool_operator.conditions import Reason
-from kabobagool_operator.facts import BotDeployment, GateFacts, Observed, PodFacts, Resolved
+from kabobagool_operator.facts import BotDeployment, GateFacts, Observed, PodFacts, Resolution, Resolved
 from kabobagool_operator.labels import FINALIZER
 from kabobagool_operator.plan import plan
 from kabobagool_operator.plan_drain import GRACE_MARGIN_S, PATIENCE_S, SETTLE_S
@@ -46,11 +46,12 @@ LAST_MOMENT_S = 2 * TIMEOUT_S + GRACE_MARGIN_S + PATIENCE_S
 
 @dataclass
 class World:
-    """One market with its bot. What fails when is drawn by the tests: `gate_up` and `operator_up` by the second since the deletion."""
+    """One market with its bot. `gate_up` and `status_writes` are the seconds in which these work; None for all."""
 
     arb: ArbMarket
     deployment: BotDeployment | None = field(default_factory=deployment)
     pod: PodFacts | None = field(default_factory=pod)
+    resolution: Resolution = field(default_factory=lambda: Resolved(FACTS))
     phase: str = "watching"
     open_intents: bool = False
     halts: tuple[Halt, ...] = ()
@@ -88,7 +89,7 @@ class World:
             open_intents=self.open_intents if up and self.halts else None,
         )
         pods = () if self.pod is None else (self.pod,)
-        return Observed(resolution=Resolved(FACTS), deployment=self.deployment, pods=pods, gate=gate, desired_hash="h1")
+        return Observed(resolution=self.resolution, deployment=self.deployment, pods=pods, gate=gate, desired_hash="h1")
 
     def reconcile(self) -> Plan:
         """Observe, plan, apply, report."""
@@ -164,11 +165,14 @@ def test_a_deleted_market_is_gone_when_its_time_is_over_whatever_the_gate_and_th
 
 
 @settings(max_examples=40, deadline=None)
-@given(some_seconds, some_seconds, pod_times)
-def test_an_operator_that_dies_in_between_only_takes_longer(gate_up: set[int], operator_up: set[int], pod_takes_s: int | None) -> None:
-    world = deleted(gate_up=gate_up, phase="orphan", open_intents=True, pod_takes_s=pod_takes_s).run(200, operator_up=operator_up)
+@given(some_seconds, some_seconds, some_seconds, pod_times)
+def test_an_operator_that_dies_at_any_moment_also_before_it_wrote_the_status_only_takes_longer(
+    gate_up: set[int], operator_up: set[int], status_writes: set[int], pod_takes_s: int | None
+) -> None:
+    world = deleted(gate_up=gate_up, phase="orphan", open_intents=True, pod_takes_s=pod_takes_s, status_writes=status_writes)
+    world.run(200, operator_up=operator_up)
     began = world.arb.status.drain.started_at if world.arb.status.drain else world.now
-    world.gate_up = None
+    world.gate_up = world.status_writes = None
     assert world.run(int((began - NOW).total_seconds()) + LAST_MOMENT_S + 2 * LOOK_S).gone
 
 
@@ -251,9 +255,7 @@ def test_a_suspended_market_stays_closed_to_new_pairs() -> None:
 
 def test_a_market_that_ended_is_drained_once_and_then_left_alone() -> None:
     world = World(market(status=known()))
-    over = unresolved(Reason.CLOSED, ended=True, facts=FACTS)
-    look = world.look
-    world.look = lambda: replace(look(), resolution=over)  # type: ignore[method-assign]
+    world.resolution = unresolved(Reason.CLOSED, ended=True, facts=FACTS)
     world.run(60)
     assert [action for _, action in world.done] == [Action.MARK_DRAINING, Action.REMOVE_BOT, Action.LIFT_DRAINING]
     assert world.arb.status.phase == "Closed"

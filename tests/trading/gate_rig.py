@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import random
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -58,6 +60,18 @@ def end_lease(server: Server, venue: Venue, *, wallet: str | None = None) -> Non
     server.admin.hset(key, market, f"{number} 1 {holder}")
 
 
+async def said_by_gate(server: Server, *arguments: str) -> str:
+    """What `kabobagool gate` prints; asked again while the machine is so busy that the server answers too late."""
+    command = (sys.executable, "-m", "kabobagool.cli.main", "gate", *arguments)
+    env = {"PATH": os.environ["PATH"], "REDIS_URL": server.url}
+    async with asyncio.timeout(3 * PATIENCE_S):
+        while True:
+            process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
+            out, _ = await process.communicate()
+            if out:
+                return out.decode()
+
+
 def everything(server: Server) -> dict[str, object]:
     """Every key and its value."""
     readers = {"string": server.admin.get, "hash": server.admin.hgetall, "zset": lambda key: server.admin.zrange(key, 0, -1)}
@@ -96,7 +110,7 @@ async def refused(venue: Venue, server: Server, host: str, **more: str) -> str:
     bot = BotProcess(venue, **on_host(venue, server, host, **more))
     await bot.start(announced=False)
     try:
-        status, said = await bot.ended()
+        status, said = await bot.ended(patience_s=3 * PATIENCE_S)
     finally:
         await bot.put_away()
     assert status == 1, said

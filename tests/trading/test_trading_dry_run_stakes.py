@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.gate.redis_servers import Server
 from tests.support.bot_rig import BotProcess, Venue, venue_for_a_bot
-from tests.trading.gate_rig import bot_on_host, end_lease, long_awake, valkey
+from tests.trading.gate_rig import bot_on_host, end_lease, long_awake, said_by_gate, valkey
 
 SPEED = 20
 DRY = {"DRY_RUN": "true"}
@@ -17,11 +15,7 @@ DRY = {"DRY_RUN": "true"}
 
 async def gate(server: Server, command: str, *arguments: str) -> dict[str, Any]:
     """What `kabobagool gate` says of the dry runs."""
-    whole = (sys.executable, "-m", "kabobagool.cli.main", "gate", command, "--wallet", "dry-run", "--json", *arguments)
-    env = {"PATH": os.environ["PATH"], "REDIS_URL": server.url}
-    process = await asyncio.create_subprocess_exec(*whole, env=env, stdout=asyncio.subprocess.PIPE)
-    out, _ = await process.communicate()
-    found: dict[str, Any] = json.loads(out)
+    found: dict[str, Any] = json.loads(await said_by_gate(server, command, "--wallet", "dry-run", "--json", *arguments))
     return found
 
 

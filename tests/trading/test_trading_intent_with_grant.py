@@ -143,13 +143,17 @@ async def the_edge_ends(at: AtGate) -> None:
     at.rig.fill_books("0.55", "0.45")
 
 
+async def the_disk_is_full(at: AtGate) -> None:
+    at.rig.journal.disk_full = True
+
+
 async def the_engine_is_stopped(at: AtGate) -> None:
     assert at.rig.task is not None
     at.rig.task.cancel()
     await asyncio.wait({at.rig.task})
 
 
-@pytest.mark.parametrize("end", [it_is_halted, the_edge_ends, the_engine_is_stopped])
+@pytest.mark.parametrize("end", [it_is_halted, the_edge_ends, the_disk_is_full, the_engine_is_stopped])
 async def test_what_was_granted_and_did_not_leave_is_closed(tmp_path: Path, end: Callable[[AtGate], Awaitable[None]]) -> None:
     async with engine_at_gate(tmp_path, **BUSY) as at:
         await at.waiting()

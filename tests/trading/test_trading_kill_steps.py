@@ -21,7 +21,7 @@ from tests.trading.killed_bot import Step
 
 from kabobagool.gate.redis_intents import RecordedIntent
 
-SPEED = 60
+SPEED = 20
 PATIENCE_S = 60
 KILLED_AT_THE_VENUE = (400, '{"error": "order couldn\'t be fully filled. FOK orders are fully filled or killed."}')
 

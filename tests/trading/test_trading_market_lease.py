@@ -23,6 +23,7 @@ from kabobagool.trading.gate_report import read_budget
 SPEED = 20
 TWO_PAIRS = {"MAX_POSITION_USD": "20"}
 ALWAYS_WANTS_MORE = {"MAX_POSITION_USD": "900"}
+CHEAP_FOR_LONG = ScriptedBooks(cheap(until_s=5_000))
 PATIENCE_S = 60.0
 """A bot looks after its lease every ten seconds, and a look that a busy machine makes too late is made again ten seconds later."""
 
@@ -80,7 +81,7 @@ async def without_the_gate(bot: BotProcess) -> None:
 
 async def test_of_two_bots_that_start_in_the_same_moment_exactly_one_trades(tmp_path: Path) -> None:
     with valkey() as server:
-        async with venue_for_a_bot(tmp_path, speed=SPEED) as venue:
+        async with venue_for_a_bot(tmp_path, CHEAP_FOR_LONG, speed=SPEED) as venue:
             await long_awake(server, venue.address)
             hosts = ("first", "second")
             bots = [await BotProcess(venue, **on_host(venue, server, host)).start(announced=False) for host in hosts]
@@ -103,8 +104,7 @@ async def test_of_two_bots_that_start_in_the_same_moment_exactly_one_trades(tmp_
 
 async def test_a_bot_cut_off_from_the_gate_opens_nothing_and_ends_when_it_hears_again_that_another_one_trades(tmp_path: Path) -> None:
     with valkey() as server:
-        opened_venue = venue_for_a_bot(tmp_path, ScriptedBooks(cheap(until_s=5_000)), speed=SPEED)
-        async with wire_to(server.port) as wire, opened_venue as venue:
+        async with wire_to(server.port) as wire, venue_for_a_bot(tmp_path, CHEAP_FOR_LONG, speed=SPEED) as venue:
             await long_awake(server, venue.address)
             async with bot_on_host(venue, server, "first", redis_url=wire.redis_url, **ALWAYS_WANTS_MORE) as first:
                 await venue.until(lambda: venue.filled() >= 2, "a pair")

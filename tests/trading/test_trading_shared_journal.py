@@ -22,7 +22,7 @@ from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.trading.shared_journal import SharedJournal
 
-SPEED = 60
+SPEED = 20
 MARKET = "0x" + "ab" * 32
 
 

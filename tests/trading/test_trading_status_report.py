@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 from tests.gate.redis_servers import Server
 from tests.support.bot_rig import Venue, bot_on, trading, venue_for_a_bot
 from tests.support.fleet_rig import cheap_markets, fleet_on, venue_for_a_fleet
-from tests.trading.gate_rig import bot_on_host, lease_of, link_to, long_awake, on_host, valkey
+from tests.trading.gate_rig import bot_on_host, lease_of, link_to, long_awake, on_host, said_by_gate, valkey
 
 from kabobagool.clock import SystemClock
 from kabobagool.domain.money import format_micros
@@ -44,11 +42,7 @@ async def the_only_pair(server: Server, venue: Venue) -> BotStatus:
 
 async def gate_status(server: Server, wallet: str, *more: str) -> str:
     """What `kabobagool gate status` prints, with no key at hand."""
-    command = (sys.executable, "-m", "kabobagool.cli.main", "gate", "status", "--wallet", wallet, *more)
-    env = {"PATH": os.environ["PATH"], "REDIS_URL": server.url}
-    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
-    out, _ = await process.communicate()
-    return out.decode()
+    return await said_by_gate(server, "status", "--wallet", wallet, *more)
 
 
 async def test_a_report_is_what_the_bot_knows_and_holds_no_key(tmp_path: Path) -> None:
@@ -118,7 +112,7 @@ async def test_reports_that_the_server_forbids_do_not_count_against_the_gate_and
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with valkey() as server:
-        server.admin.acl_setuser("mute", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-set"])
+        server.admin.acl_setuser("mute", enabled=True, nopass=True, keys=["*:gate", "*:halts", "*:leases", "*:stakes"], commands=["+@all"])
         settings = load_settings({"MARKET_SLUG": "rain", "REDIS_URL": server.url.replace("redis://", "redis://mute:any@")})
         await long_awake(server, "0xabc")
         at_gate = await open_gate(settings, "0xabc", clock=SystemClock(), rng=random.Random(1))

@@ -62,8 +62,8 @@ class FairGate:
 
     Every waiter asks in its own task and returns with the answer without a pause in between, so a task that is cancelled while it waits,
     even in the moment its turn comes, has taken nothing and the turn is the next one's. Shares are equal in slots: a market that
-    asks for pairs is granted half as often as one that asks for single orders. `ahead_s` is how far ahead a slot is reserved at most: nothing
-    where nobody else asks the gate behind.
+    asks for pairs is granted half as often as one that asks for single orders. `ahead_s` is how far ahead a slot is reserved at most:
+    nothing where nobody else asks the gate behind.
     """
 
     def __init__(self, gate: LeasedGate, *, clock: Clock, ahead_s: float = 0.0) -> None:

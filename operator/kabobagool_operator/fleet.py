@@ -1,0 +1,121 @@
+"""The fleet as a whole, once a second: whose turn it is to be made or changed, and which ArbMarkets ask for the same market.
+
+`reconcile.py` hands in what each look found and `observe.py` reads the turns; a market whose turn changed is looked at again. Nobody gets a
+turn before every market that was there at the start has been looked at once: an operator that was just started must not believe that
+nothing is running.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from kabobagool.clock import Clock
+from kabobagool_operator.arbmarket import ArbMarket
+from kabobagool_operator.caches import Caches
+from kabobagool_operator.directory import Directory
+from kabobagool_operator.duplicates import is_discovered
+from kabobagool_operator.facts import Slots
+from kabobagool_operator.labels import DISCOVERED
+from kabobagool_operator.policy import Policy
+from kabobagool_operator.rollout import Memory, allot
+from kabobagool_operator.rollout_rows import Row
+
+TICK_S: Final = 1.0
+SOONEST_S: Final = 0.1
+PINNED: Final = "pinned"
+NOT_YET: Final = Slots(may_create=False, may_roll=False)
+
+
+class Fleet:
+    """`wake` has a market looked at. Not for use from several threads."""
+
+    def __init__(self, caches: Caches, directory: Directory, policy: Policy, *, clock: Clock, wake: Callable[[str], None]) -> None:
+        self._caches = caches
+        self._directory = directory
+        self._policy = policy
+        self._clock = clock
+        self._wake = wake
+        self._rows: dict[str, Row] = {}
+        self._slots: dict[str, Slots] = {}
+        self._unseen: set[str] = set()
+        self._memory = Memory()
+        self._changed = asyncio.Event()
+        self._changed.set()
+
+    @property
+    def starting(self) -> int:
+        """How many bots have been made and are not ready yet, for no reason that would last."""
+        return sum(not row.missing and not row.ready and row.trouble is None for row in self._rows.values())
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """How many ArbMarkets there are by phase and origin."""
+        return Counter(
+            (_phase(seen.brief), DISCOVERED if seen.brief is not None and is_discovered(seen.brief) else PINNED)
+            for seen in self._caches.markets.values()
+        )
+
+    def markets(self) -> list[ArbMarket]:
+        """All ArbMarkets that can be read, without their conditions."""
+        return [seen.brief for seen in self._caches.markets.values() if seen.brief is not None]
+
+    def slots(self, name: str) -> Slots:
+        """What a market may do now."""
+        return self._slots.get(name, NOT_YET)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """These are there and have to be looked at before anybody gets a turn."""
+        self._unseen = set(names)
+
+    def looked_at(self, name: str, row: Row | None) -> None:
+        """What a look found; None for a market that must not be made or changed now."""
+        self._unseen.discard(name)
+        before = self._rows.get(name)
+        if row is None:
+            self._rows.pop(name, None)
+        else:
+            self._rows[name] = row
+        if row != before:
+            self._changed.set()
+
+    def touched(self) -> None:
+        """An ArbMarket came, went or changed, or there is news of its market."""
+        self._changed.set()
+
+    def forget(self, name: str) -> None:
+        """An ArbMarket is gone."""
+        self.looked_at(name, None)
+        self._slots.pop(name, None)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Give out turns until cancelled."""
+        while True:
+            self.tick()
+            await self._clock.sleep(TICK_S)
+
+    def tick(self) -> None:
+        """Look at all of it once."""
+        if not self._changed.is_set() and not self._waiting():
+            return
+        self._changed.clear()
+        for name in self._directory.renew(self.markets()):
+            self._wake(name)
+        if not self._unseen:
+            self._give_turns()
+
+    def _give_turns(self) -> None:
+        rows = [row for name, row in self._rows.items() if self._directory.duplicate_of(name) is None]
+        found = allot(rows, self._memory, self._policy, self._clock.now_ms() / 1000)
+        before, self._memory, self._slots = self._slots, found.memory, found.slots
+        for name, slots in found.slots.items():
+            if slots != before.get(name, NOT_YET):
+                self._wake(name)
+
+    def _waiting(self) -> bool:
+        """Whether the time alone may give somebody a turn."""
+        return any(row.missing or row.outdated for row in self._rows.values())
+
+
+def _phase(market: ArbMarket | None) -> str:
+    return market.status.phase.value if market is not None and market.status.phase is not None else ""

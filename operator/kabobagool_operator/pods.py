@@ -1,0 +1,98 @@
+"""What the cluster says of a bot's Deployment and Pods, read into the few facts the plan judges.
+
+`observe.py` asks, for objects as the API server gives them. Pure. What keeps a Pod from running is told apart here, because each kind of
+trouble is somebody else's to mend: the trader's Secret, the administrator's quota, the registry, the bot itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from kabobagool_operator.bot_pod import CONTAINER
+from kabobagool_operator.deployment import Desired
+from kabobagool_operator.drift import covers
+from kabobagool_operator.facts import BotDeployment, PodFacts
+from kabobagool_operator.labels import CONFIG_HASH
+from kabobagool_operator.pod_trouble import restarts_of, trouble_of
+
+Body = Mapping[str, Any]
+
+NEVER: Final[Body] = {}
+
+
+def pod_facts(pod: Body, *, now: datetime) -> PodFacts:
+    """The facts of one Pod; `now` is aware."""
+    metadata = pod["metadata"]
+    found = trouble_of(pod, now=now)
+    return PodFacts(
+        name=metadata["name"],
+        ready=_is_true(pod, "Ready"),
+        age_s=_age_s(metadata, now),
+        config_hash=_hash(metadata),
+        trouble=found.trouble if found else None,
+        message=found.message if found else "",
+        restarts=restarts_of(pod),
+        ending=bool(metadata.get("deletionTimestamp")),
+    )
+
+
+def bot_deployment(deployment: Body, wanted: Desired | None, pods: Sequence[PodFacts] = ()) -> BotDeployment:
+    """The facts of a Deployment. It has drifted when applying `wanted` would change it; None when that is not known.
+
+    Also when its `pods` miss their ConfigMap: somebody deleted it.
+    """
+    metadata, spec, status = deployment["metadata"], deployment["spec"], _status(deployment)
+    template = spec["template"]
+    return BotDeployment(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        config_hash=_hash(template.get("metadata") or NEVER),
+        replicas=spec.get("replicas", 1),
+        ready=status.get("readyReplicas", 0) > 0 and status.get("observedGeneration", 0) >= metadata.get("generation", 0),
+        drifted=wanted is not None and (not covers(deployment, wanted.deployment) or _misses(wanted.config_map, pods)),
+        deleting=bool(metadata.get("deletionTimestamp")),
+        image=_image(template["spec"]),
+        quota_message=_message(deployment, "ReplicaFailure"),
+    )
+
+
+def missing_config_map(name: str) -> str:
+    """What the kubelet says when a ConfigMap of ours is not there."""
+    return f'configmap "{name}" not found'
+
+
+def _misses(config_map: Body, pods: Sequence[PodFacts]) -> bool:
+    said = missing_config_map(config_map["metadata"]["name"])
+    return any(said in pod.message for pod in pods)
+
+
+def _status(body: Body) -> Body:
+    return body.get("status") or NEVER
+
+
+def _hash(metadata: Body) -> str:
+    return str((metadata.get("annotations") or NEVER).get(CONFIG_HASH, ""))
+
+
+def _image(pod: Body) -> str:
+    return next((str(container.get("image", "")) for container in pod["containers"] if container["name"] == CONTAINER), "")
+
+
+def _age_s(metadata: Body, now: datetime) -> float:
+    return max((now - datetime.fromisoformat(metadata["creationTimestamp"])).total_seconds(), 0.0)
+
+
+def _is_true(body: Body, type_: str) -> bool:
+    return any(found.get("type") == type_ and found.get("status") == "True" for found in _status(body).get("conditions") or [])
+
+
+def _message(body: Body, type_: str) -> str:
+    """The message of a condition that is true, '' when it is not."""
+    return next(
+        (
+            str(found.get("message", ""))
+            for found in _status(body).get("conditions") or []
+            if found.get("type") == type_ and found.get("status") == "True"
+        ),
+        "",
+    )

@@ -1,0 +1,61 @@
+"""Writes what is said of a market where people look: its status when that is worth a write, and Events of what changed.
+
+`reconcile.py` calls it at the end of every look.
+"""
+
+from collections.abc import Iterable
+
+from kabobagool.clock import Clock
+from kabobagool_operator.arbmarket import Metadata
+from kabobagool_operator.arbmarket_status import Status
+from kabobagool_operator.caches import Caches
+from kabobagool_operator.cluster import Cluster
+from kabobagool_operator.cluster_errors import Conflict, NotFound
+from kabobagool_operator.conditions import transitions
+from kabobagool_operator.events import Events, notice_of
+from kabobagool_operator.kinds import ARB_MARKET
+from kabobagool_operator.plan_types import Notice
+from kabobagool_operator.policy import Policy
+from kabobagool_operator.report import seconds_until_worth_writing
+
+
+class StatusWriter:
+    """Remembers when it last wrote each status, which is all that an operator forgets when it is killed."""
+
+    def __init__(self, cluster: Cluster, caches: Caches, events: Events, policy: Policy, *, clock: Clock) -> None:
+        self._cluster = cluster
+        self._caches = caches
+        self._events = events
+        self._policy = policy
+        self._clock = clock
+        self._written_s: dict[str, float] = {}
+
+    async def post(self, market: Metadata, notices: Iterable[Notice]) -> None:
+        """Post Events that are no transitions."""
+        await self._events.post(market, notices)
+
+    async def write(self, market: Metadata, before: Status, after: Status) -> float | None:
+        """Write the status if it is worth it now. Seconds until it will be, None when it was written or says nothing new."""
+        now_s = self._clock.monotonic()
+        wait_s = seconds_until_worth_writing(before, after, self._written_s.get(market.name), now_s, self._policy)
+        if wait_s != 0:
+            return wait_s
+        body = {"metadata": {"uid": market.uid}, "status": after.body()}
+        try:
+            written = await self._cluster.apply_status(ARB_MARKET, market.namespace, market.name, body)
+        except (NotFound, Conflict):  # it was deleted, perhaps applied anew: the watch will tell
+            return None
+        self._written_s[market.name] = now_s
+        self._caches.put(ARB_MARKET, written, by_us=True)
+        await self._events.post(market, _changes(before, after))
+        return None
+
+    def forget(self, name: str) -> None:
+        """The ArbMarket is gone."""
+        self._written_s.pop(name, None)
+
+
+def _changes(before: Status, after: Status) -> list[Notice]:
+    """An Event for each condition that changed; of what is said for the first time, only what is wrong."""
+    notices = [notice_of(condition) for condition in transitions(before.conditions, after.conditions)]
+    return notices if before.conditions else [notice for notice in notices if notice.warning]

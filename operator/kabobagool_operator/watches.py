@@ -1,0 +1,164 @@
+"""The watches: kopf's, which do nothing but fill the caches and say so. Everything that is decided is decided elsewhere.
+
+`main.py` runs them on the leader. kopf lists and watches, begins again what ends, and dies aloud when it may not. Three things it does
+not tell are taken from its connection: that a list is complete, what vanished while nobody watched, and that a watch lives. It writes
+nothing: no finalizer, no annotation, no Event.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Iterable
+from typing import Any, Final, cast
+
+import aiohttp
+import kopf
+import msgspec
+from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
+from kubernetes.aio.client.configuration import Configuration
+
+from kabobagool_operator.caches import CHILDREN, WATCHED, Body, Caches
+from kabobagool_operator.kinds import Kind
+from kabobagool_operator.labels import GROUP, MANAGED_BY, MANAGER
+from kabobagool_operator.rest import USER_AGENT
+from kabobagool_operator.watch_activity import WATCH_ENDS_AFTER_S, WatchActivity, notes_watches
+
+CHUNK: Final = 500
+REQUEST_TIMEOUT_S: Final = 30.0
+CONNECT_TIMEOUT_S: Final = 5.0
+IDLE_S: Final = 0.5
+EXIT_S: Final = 25.0
+LOGGER: Final = "kopf"
+
+
+class RemembersNothing(kopf.DiffBaseStorage):
+    """kopf compares every object with what it wrote into it earlier. Ours are judged as a whole, elsewhere."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[kopf.FieldSpec] | None = None) -> kopf.BodyEssence:
+        """Nothing is worth comparing."""
+        return cast(kopf.BodyEssence, {})
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """Nothing was remembered."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is."""
+
+
+class Watches:
+    """The watches of one namespace. `run` returns when it is told to stop and raises when a watch cannot go on."""
+
+    def __init__(self, configuration: Configuration, caches: Caches, activity: WatchActivity, *, namespace: str) -> None:
+        self._configuration = configuration
+        self._caches = caches
+        self._activity = activity
+        self._namespace = namespace
+        self.begun = asyncio.Event()
+        """Set when kopf has taken over the process's signal handlers, which it always does."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until `stop`."""
+        logging.getLogger(LOGGER).setLevel(logging.WARNING)
+        await kopf.operator(
+            registry=self._registry(),
+            settings=_settings(),
+            namespaces=[self._namespace],
+            stop_flag=stop,
+            ready_flag=self.begun,
+        )
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry)
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            return kopf.AiohttpSession(server=self._configuration.host, aiohttp_session=self._session())
+
+        for kind in WATCHED:
+            self._listen(kind, registry)
+        return registry
+
+    def _listen(self, kind: Kind, registry: kopf.OperatorRegistry) -> None:
+        group, _, version = kind.api_version.rpartition("/")
+
+        @kopf.on.event(group, version, kind.plural, registry=registry)
+        async def heard(event: kopf.RawEvent, **_: Any) -> None:
+            self._activity.seen(kind.plural)
+            body = cast(Body, event["object"])
+            if event["type"] == "DELETED":
+                self._caches.drop(kind, body)
+            elif event["type"] is not None:  # what a list holds is known already
+                self._caches.put(kind, body)
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=_tls(self._configuration)),
+            headers={"User-Agent": USER_AGENT},
+            middlewares=[signs_in(self._configuration), notes_watches(self._activity), fills_from_lists(self._caches)],
+        )
+
+
+def signs_in(configuration: Configuration) -> ClientMiddlewareType:
+    """Middleware that gives every request the token as it is now: that of a Pod changes every hour."""
+
+    async def sign_in(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        for setting in (await configuration.auth_settings()).values():
+            if setting["in"] == "header" and setting["value"]:
+                request.headers[setting["key"]] = setting["value"]
+        return await handler(request)
+
+    return sign_in
+
+
+def fills_from_lists(caches: Caches) -> ClientMiddlewareType:
+    """Middleware that reads along when kopf lists, so that the caches are complete before the watch begins."""
+    kinds = {kind.plural: kind for kind in WATCHED}
+    uids: dict[Kind, set[str]] = {}
+
+    async def fill(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        response = await handler(request)
+        kind, query = kinds.get(request.url.name), request.url.query
+        if kind is None or "watch" in query or response.status != 200:
+            return response
+        page = msgspec.json.decode(await response.read())
+        if "continue" not in query:
+            uids[kind] = set()
+        for item in page.get("items") or ():
+            caches.put(kind, item)
+            uids[kind].add(item["metadata"]["uid"])
+        if not page["metadata"].get("continue"):
+            caches.keep_only(kind, uids.pop(kind), version=int(page["metadata"]["resourceVersion"]))
+        return response
+
+    return fill
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    settings.persistence.finalizer = f"{GROUP}/not-used"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = RemembersNothing()
+    settings.networking.request_timeout = REQUEST_TIMEOUT_S
+    settings.networking.connect_timeout = CONNECT_TIMEOUT_S
+    settings.watching.server_timeout = WATCH_ENDS_AFTER_S
+    settings.watching.chunk_size = CHUNK
+    settings.queueing.idle_timeout = IDLE_S
+    settings.process.ultimate_exiting_timeout = EXIT_S
+    for kind in CHILDREN:
+        group, _, version = kind.api_version.rpartition("/")
+        settings.watching.label_selectors[group, version, kind.plural] = f"{MANAGED_BY}={MANAGER}"
+    return settings
+
+
+def _tls(configuration: Configuration) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, keyfile=configuration.key_file)
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
