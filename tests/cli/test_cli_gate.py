@@ -138,7 +138,11 @@ async def test_what_an_ended_market_had_at_stake_is_let_go_of_by_hand(server: Se
     a_bot = gate_on(server, wallet=wallet, holder="a bot on a host")
     a_bot.set_exposure(MARKET, Exposure(at_stake=7_500_000, orphan=2_000_000, result=-3_000_000))
     a_bot.set_exposure("another", Exposure(at_stake=1_000_000, result=500_000))
+    assert isinstance(await a_bot.take_lease(MARKET), Lease)
     await a_bot.beat()
+    refused = await asyncio.to_thread(gate, server, "settle", "--wallet", WALLET, "--market", MARKET)
+    assert refused.exit_code == 1
+    assert "a bot on a host has this market now; stop that bot first" in refused.stderr
     await a_bot.close()
     before = await in_a_process(server, wallet, "budget")
     assert (before["at_stake"], before["orphans"], before["lost_today"]) == ("8.5", "2", "2.5")

@@ -17,9 +17,9 @@ from kabobagool.clock import SystemClock
 from kabobagool.gate.interface import WALLET, Exposure, Granted, Lease, Priority, Refusal, Refused
 from kabobagool.gate.memory import MemoryGate
 from kabobagool.settings import Settings, load_settings
+from kabobagool.settings_wallet import DRY_RUN_WALLET, wallet_name
 from kabobagool.telemetry.metrics import BotMetrics
 from kabobagool.trading.gate_choice import (
-    DRY_RUN_WALLET,
     LOCAL_SHARE,
     OpenGate,
     StartError,
@@ -27,7 +27,6 @@ from kabobagool.trading.gate_choice import (
     limits_of,
     memory_gate,
     open_gate,
-    wallet_name,
 )
 from kabobagool.trading.gate_watch import look
 

@@ -21,7 +21,8 @@ from kabobagool.gate.interface import DRAINING, WALLET, Exposure, GateUnreachabl
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.gate.redis_status import StatusBoard
 from kabobagool.settings import Settings, SettingsError, load_settings
-from kabobagool.trading.gate_choice import StartError, limits_of, open_shared, person, wallet_address
+from kabobagool.settings_wallet import wallet_address
+from kabobagool.trading.gate_choice import PERSON_PATIENCE_S, StartError, limits_of, open_shared, person
 from kabobagool.trading.gate_report import Budget, markets_with_open_intents, read_budget, read_leases, read_stakes
 
 Result = TypeVar("Result")
@@ -70,7 +71,7 @@ def _at_the_gate(function: Callable[..., None]) -> Callable[..., None]:
 
 
 async def _done_at(settings: Settings, wallet: str, work: Work[Result]) -> Result:
-    gate = await open_shared(settings, wallet, clock=SystemClock(), rng=random.SystemRandom())
+    gate = await open_shared(settings, wallet, clock=SystemClock(), rng=random.SystemRandom(), timeout_s=PERSON_PATIENCE_S)
     try:
         return await work(gate)
     finally:
@@ -174,10 +175,16 @@ def budget(*, settings: Settings, wallet: str, ask: Ask, as_json: bool) -> None:
 @click.option("--market", metavar="CONDITION_ID", required=True, help="The market that has ended.")
 @_at_the_gate
 def settle(*, settings: Settings, wallet: str, ask: Ask, as_json: bool, market: str) -> None:
-    """Count nothing of a market as at stake any more: for one that ended while no bot watched it. What it made so far stays counted."""
+    """Count nothing of a market as at stake any more. What it made so far stays counted.
+
+    For a market that ended while no bot watched it, and for what a dry run that was killed had bought. Refused while a bot has the market:
+    what that bot holds is at stake.
+    """
     scope, limits = _scope(market, drain=False), limits_of(settings)
 
     async def forget(gate: RedisGate) -> Budget:
+        if held := next((lease for lease in await read_leases(gate.link) if lease.market == scope), None):
+            raise click.ClickException(f"{held.holder} has this market now; stop that bot first, then settle what is left")
         result = next((stake.result for stake in await read_stakes(gate.link) if stake.market == scope), 0)
         gate.set_exposure(scope, Exposure(result=result))
         await gate.beat()

@@ -18,7 +18,7 @@ from kabobagool.doctor.patient import Patient
 from kabobagool.doctor.redis_trouble import PRIMARY, place_of, trouble
 from kabobagool.gate.redis_link import Keys
 from kabobagool.gate.redis_url import connect
-from kabobagool.settings import Settings
+from kabobagool.settings_wallet import wallet_name
 
 LEAST_VERSION: Final = (6, 2)
 SLOW_MS: Final = 100
@@ -72,7 +72,7 @@ async def check_redis(patient: Patient) -> Verdict | None:
         client = connect(url, timeout_s=patient.timeout_s)
     except ValueError as e:
         return broken(f"REDIS_URL: {e}", "correct REDIS_URL: redis://user:password@host:6379/0, or rediss:// with TLS")
-    keys = Keys(_wallet(patient.settings))
+    keys = Keys(wallet_name(patient.settings))
     try:
         return await _examined(client, place_of(url), keys, patient.clock)
     except (RedisError, OSError) as e:
@@ -139,12 +139,6 @@ async def _ping_ms(client: Redis, clock: Clock) -> int:
     began = clock.monotonic()
     await client.ping()
     return round((clock.monotonic() - began) * 1000)
-
-
-def _wallet(settings: Settings) -> str:
-    """Whose keys the gate of these settings uses: a user may be confined to them."""
-    address = settings.proxy_address or settings.signer_address
-    return "dry-run" if settings.dry_run or not address else address.lower()
 
 
 def server_name(about: Mapping[str, Any]) -> str:

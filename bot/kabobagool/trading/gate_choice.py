@@ -31,8 +31,6 @@ if TYPE_CHECKING:  # the Redis client takes a while to import, and most bots hav
 
 log = logging.getLogger(__name__)
 
-DRY_RUN_WALLET: Final = "dry-run"
-"""What dry runs share: they never touch a live wallet's budget."""
 PROCESSES: Final = 50
 """As many processes may trade one wallet without breaking its rate while the server is out of reach."""
 LOCAL_SHARE: Final = Fraction(1, 10)
@@ -40,6 +38,8 @@ LOCAL_SHARE: Final = Fraction(1, 10)
 AHEAD_S: Final = 10.0
 """How far ahead the first in line reserves its slot where other processes ask too, if it is that patient: who reserves less far than fifty
 others do asks again and again, and chance decides who is served. The shared gate grants nothing further ahead."""
+ORDER_PATIENCE_S: Final = 0.05
+PERSON_PATIENCE_S: Final = 2.0
 TRIALS: Final = 3
 TRIAL_PAUSE_S: Final = 0.2
 RESTART_S: Final = 1.0
@@ -104,17 +104,6 @@ def memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
     )
 
 
-def wallet_name(settings: Settings) -> str:
-    """Whose budget it is: the address that holds the money, or `DRY_RUN_WALLET`."""
-    return DRY_RUN_WALLET if settings.dry_run else wallet_address(settings) or DRY_RUN_WALLET
-
-
-def wallet_address(settings: Settings) -> str | None:
-    """The address that holds the money, in lower case; None when no setting says it."""
-    address = settings.proxy_address or settings.signer_address
-    return address.lower() if address else None
-
-
 async def open_gate(settings: Settings, wallet: str, *, clock: Clock, rng: random.Random) -> OpenGate:
     """The gate of a wallet, its heartbeat running. StartError when REDIS_URL is set and the server does not do what a gate needs.
 
@@ -140,18 +129,26 @@ async def open_gate(settings: Settings, wallet: str, *, clock: Clock, rng: rando
 
 
 async def open_shared(
-    settings: Settings, wallet: str, *, clock: Clock, rng: random.Random, numbers: GateNumbers | None = None, holder: str | None = None
+    settings: Settings,
+    wallet: str,
+    *,
+    clock: Clock,
+    rng: random.Random,
+    numbers: GateNumbers | None = None,
+    holder: str | None = None,
+    timeout_s: float = ORDER_PATIENCE_S,
 ) -> "RedisGate":
     """The shared gate itself, without queue and heartbeat. StartError when there is no REDIS_URL, or nobody answers there.
 
-    `holder` names this process there; without it the gate gets a name of its own.
+    `holder` names this process there; without it the gate gets a name of its own. `timeout_s` is how long one answer may take: orders
+    have little patience, people (`PERSON_PATIENCE_S`) may be far away.
     """
     from kabobagool.gate.local_budget import LocalBudget, split
     from kabobagool.gate.redis_gate import RedisGate
 
     shared, local_interval_us = split(limits_of(settings), share=LOCAL_SHARE, processes=PROCESSES)
     gate = RedisGate(
-        open_link(settings, wallet, clock=clock, rng=rng, numbers=numbers or GateNumbers()),
+        open_link(settings, wallet, clock=clock, rng=rng, numbers=numbers or GateNumbers(), timeout_s=timeout_s),
         limits=shared,
         holder=holder or holder_name(rng),
         clock=clock,
@@ -166,7 +163,9 @@ async def open_shared(
     return gate
 
 
-def open_link(settings: Settings, wallet: str, *, clock: Clock, rng: random.Random, numbers: GateNumbers) -> "RedisLink":
+def open_link(
+    settings: Settings, wallet: str, *, clock: Clock, rng: random.Random, numbers: GateNumbers, timeout_s: float = ORDER_PATIENCE_S
+) -> "RedisLink":
     """The way to the server of REDIS_URL for one wallet; connects when it is first used. StartError when the URL leads nowhere."""
     from kabobagool.gate.redis_url import connect
     from kabobagool.trading.gate_watch import TimedLink
@@ -174,7 +173,7 @@ def open_link(settings: Settings, wallet: str, *, clock: Clock, rng: random.Rand
     if settings.redis_url is None:
         raise StartError("REDIS_URL is not set: it names the server on which the processes of a wallet share their order gate")
     try:
-        client = connect(settings.redis_url.get_secret_value())
+        client = connect(settings.redis_url.get_secret_value(), timeout_s=timeout_s)
     except ValueError as e:
         raise StartError(f"REDIS_URL=***: {e}; write it like redis://user:password@host:6379/0, or rediss:// with TLS") from None
     return TimedLink(client, wallet=wallet, clock=clock, rng=rng, numbers=numbers)

@@ -17,7 +17,8 @@ from kabobagool.execution.journal import JournalError, JournalledIntent, Journal
 from kabobagool.execution.reconcile import Reconciliation, resolve_open_orders
 from kabobagool.gate.redis_intents import RecordedIntent
 from kabobagool.settings import Settings
-from kabobagool.trading.gate_choice import open_shared, wallet_name
+from kabobagool.settings_wallet import wallet_name
+from kabobagool.trading.gate_choice import PERSON_PATIENCE_S, open_shared
 
 
 class OpenAtGate(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,9 @@ async def read_open_orders(settings: Settings, market: Market, *, clock: Clock, 
     StartError or GateUnreachableError when it cannot be asked, JournalError when what it says cannot be read.
     """
     real = clock if settings.clock_rate == 1 else SystemClock()
-    gate = await open_shared(settings, wallet_name(settings.model_copy(update={"dry_run": False})), clock=real, rng=rng)
+    gate = await open_shared(
+        settings, wallet_name(settings.model_copy(update={"dry_run": False})), clock=real, rng=rng, timeout_s=PERSON_PATIENCE_S
+    )
     try:
         intents = await gate.intents.open_intents(market.condition_id)
     finally:

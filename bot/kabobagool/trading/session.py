@@ -24,7 +24,8 @@ from kabobagool.feed.apply import BookSnapshotLike
 from kabobagool.feed.settings import FeedSettings
 from kabobagool.gate.interface import LeasedGate
 from kabobagool.settings import Settings
-from kabobagool.trading.gate_choice import OpenGate, StartError, open_gate, wallet_name
+from kabobagool.settings_wallet import wallet_name
+from kabobagool.trading.gate_choice import OpenGate, StartError, open_gate
 from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.gamma import resolve_market
 from kabobagool.venue.reader import Reader, RetryPolicy
