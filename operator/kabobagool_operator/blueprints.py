@@ -1,7 +1,7 @@
 """What each market's bot should be now, or why nothing can be made of what is asked for.
 
-`observe.py` asks at every look. Most markets of a fleet are configured alike, and to check a configuration takes longer than all the rest of
-a look, so that is done once for those that differ in nothing but the market.
+`observe.py` asks at every look. Most markets of a fleet are configured alike, and to check a configuration takes longer than all the rest
+of a look, so that is done once for those that differ in nothing but the market.
 """
 
 from typing import Final

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kabobagool.discovery.criteria import Criteria, criteria_of
-from kabobagool.hydra.profile_files import Folders, read_profile
 from kabobagool.settings import load_settings
 from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.arbmarket_fields import moment
 from kabobagool_operator.arbmarket_spec import Mode
+from kabobagool_operator.bot_profiles import Profiles
 from kabobagool_operator.labels import DISCOVERED, MANAGED_BY, MANAGER, ORIGIN, QUALIFIED, RETIRED
 from kabobagool_operator.policy import Policy
 
@@ -22,9 +22,9 @@ FIELD_MANAGER: Final = "kabobagool-discovery"
 Body = dict[str, Any]
 
 
-def discovery_criteria(policy: Policy, folders: Folders) -> Criteria:
+def discovery_criteria(policy: Policy, profiles: Profiles) -> Criteria:
     """Which markets discovery looks for: those of its profile, as many as there may be. SettingsError for a profile that is none."""
-    environment = {**read_profile(policy.discovery_profile, folders).file.values, **policy.bot_environment}
+    environment = {**profiles.profile(policy.discovery_profile).variables, **policy.bot_environment}
     return replace(criteria_of(load_settings(environment, market_required=False)), max_markets=max(policy.max_markets, 1))
 
 

@@ -9,6 +9,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Final
 
 from kabobagool.clock import Clock
@@ -68,6 +69,7 @@ class Events:
         self._posted: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._lane = Lane(interval_us=MICROSECONDS // PER_SECOND, burst=BURST, tokens_at_start=BURST, now_us=self._now_us())
         self._full = False
+        self._numbers = count()
 
     async def post(self, market: Metadata, notices: Iterable[Notice]) -> None:
         """Post what was not posted a moment ago. Never fails, and never waits for its turn."""
@@ -82,9 +84,10 @@ class Events:
             log.warning("an Event could not be posted", extra={"market": market.name, "reason": notice.reason, "error": str(e)})
 
     def _body(self, market: Metadata, notice: Notice) -> dict[str, Any]:
-        at = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+        at_ms = self._clock.now_ms()
+        at = datetime.fromtimestamp(at_ms / 1000, UTC)
         return {
-            "metadata": {"generateName": f"{market.name}.", "namespace": market.namespace},
+            "metadata": {"name": f"{market.name}.{at_ms:x}-{next(self._numbers):x}", "namespace": market.namespace},
             "eventTime": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "reportingController": FIELD_MANAGER,
             "reportingInstance": self._identity,

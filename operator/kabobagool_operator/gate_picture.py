@@ -14,8 +14,11 @@ from kabobagool.gate.redis_link import RedisLink
 from kabobagool.gate.redis_status import KEPT_MS, StatusBoard, StatusReport
 from kabobagool.trading.gate_report import HeldLease, read_leases
 from kabobagool_operator.gate_marks import read_halts
+from kabobagool_operator.plan_conditions import is_stale
+from kabobagool_operator.report import age_text
 
 KEPT_S: Final = KEPT_MS / 1000
+CENT: Final = 10_000
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -46,12 +49,15 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(self.halts[scope] for scope in scopes if scope in self.halts)
 
     def essence(self, condition_id: str) -> tuple[object, ...]:
-        """What of this market is worth a look by the operator when it changes; prices and ages are not."""
+        """What of this market is worth a look by the operator when it changes: prices to the cent, ages in the steps that are shown."""
         sighting, lease = self.sightings.get(condition_id), self.leases.get(condition_id)
         said = None
         if sighting is not None:
             bot = sighting.report.status
-            said = (bot.holder, bot.mode, bot.phase, bot.yes_shares, bot.no_shares, bot.reasons, bot.last_fill_ms)
+            acts = (bot.holder, bot.mode, bot.phase, bot.yes_shares, bot.no_shares, bot.reasons, bot.last_fill_ms)
+            cost = None if bot.pair_cost is None else bot.pair_cost // CENT
+            age = None if bot.feed_age_ms is None else age_text(bot.feed_age_ms)
+            said = (*acts, cost, age, is_stale(bot))
         held = None if lease is None else (lease.holder, lease.number)
         return said, held, self.halts_of(condition_id), self.open_intents.get(condition_id)
 

@@ -19,7 +19,7 @@ from kabobagool.gate.interface import DRAINING, GateUnreachableError, Halt
 from kabobagool.gate.redis_link import RedisLink
 from kabobagool.gate.redis_status import StatusBoard
 from kabobagool.gate.redis_url import connect
-from kabobagool.trading.gate_choice import DRY_RUN_WALLET
+from kabobagool.settings_wallet import DRY_RUN_WALLET
 from kabobagool_operator.facts import GateFacts
 from kabobagool_operator.gate_marks import is_ours, lift, mark
 from kabobagool_operator.gate_picture import NOTHING, Picture, take_picture

@@ -7,7 +7,7 @@ need the wallet.
 import re
 from typing import Final
 
-from kabobagool.trading.gate_choice import DRY_RUN_WALLET
+from kabobagool.settings_wallet import DRY_RUN_WALLET
 from kabobagool_operator.arbmarket import NAME_LIMIT
 from kabobagool_operator.arbmarket_spec import Mode, Spec
 

@@ -79,7 +79,7 @@ def _making(case: Case) -> tuple[Action, ...]:
 def _change(case: Case) -> tuple[Action, ...]:
     """Put right what somebody edited at once; a new configuration waits for its turn."""
     deployment, wanted = case.deployment, case.observed.desired_hash
-    if deployment is None or case.paused or case.facts is None or not wanted or _unusable(case):
+    if deployment is None or case.paused or case.facts is None or not wanted or _unusable(case) is not None:
         return ()
     if deployment.config_hash == wanted:
         return (Action.APPLY_BOT,) if deployment.drifted else ()
@@ -111,7 +111,7 @@ def _turn(case: Case, deployment: BotDeployment) -> Condition:
 
 
 def _unusable(case: Case) -> str | None:
-    return case.problem or case.observed.config_problem
+    return case.observed.config_problem if case.problem is None else case.problem
 
 
 def _refusal(case: Case) -> Reason:

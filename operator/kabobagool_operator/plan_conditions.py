@@ -60,7 +60,7 @@ def market_data_fresh(case: Case) -> Condition:
     report = case.report
     if report is None:
         return _say(Type.MARKET_DATA_FRESH, Truth.UNKNOWN, *_unheard(case))
-    if _is_stale(report):
+    if is_stale(report):
         return _say(Type.MARKET_DATA_FRESH, Truth.FALSE, Reason.STALE, NO_BOOKS if report.feed_age_ms is None else "")
     return _say(Type.MARKET_DATA_FRESH, Truth.TRUE, Reason.FRESH)
 
@@ -128,14 +128,15 @@ def _activity(case: Case, report: BotStatus, *, draining: bool) -> Condition:
         return _say(Type.TRADING, Truth.FALSE, Reason.DRAINING)
     if report.reasons or report.phase not in TRADES:
         return _say(Type.TRADING, Truth.FALSE, Reason.NOT_TRADING, _words(report) or f"The bot says it is {report.phase}.")
-    if _is_stale(report):
+    if is_stale(report):
         return _say(Type.TRADING, Truth.FALSE, Reason.STALE)
     if report.mode == DRY:
         return _say(Type.TRADING, Truth.FALSE, Reason.DRY_RUN)
     return _say(Type.TRADING, Truth.TRUE, TRADES[report.phase])
 
 
-def _is_stale(report: BotStatus) -> bool:
+def is_stale(report: BotStatus) -> bool:
+    """Whether a bot has no books, or none that are young enough to be called up to date."""
     return report.feed_age_ms is None or report.feed_age_ms > STALE_AFTER_MS
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from kabobagool.engine.market_engine import EngineState
 from kabobagool_operator.arbmarket_status import DrainFacts, Phase
+from kabobagool_operator.bot_pod import GRACE_S
 from kabobagool_operator.conditions import Reason
 from kabobagool_operator.plan_case import Case
 from kabobagool_operator.plan_leftovers import leftovers
@@ -22,10 +23,8 @@ from kabobagool_operator.plan_types import Action
 
 SETTLE_S: Final = 5.0
 """After the mark was set a bot may finish what it had begun, and its report is up to three seconds old."""
-GRACE_MARGIN_S: Final = 15
-"""A Pod's termination grace beyond the time its bot may hedge."""
 PATIENCE_S: Final = 15
-"""Beyond that, for the node to say that the Pod is gone."""
+"""Beyond a Pod's termination grace, for the node to say that it is gone."""
 UNREADABLE_TIMEOUT_S: Final = 60
 """The drain timeout of a spec that cannot be read: the default."""
 UNFINISHED: Final = frozenset({EngineState.ORDERING, EngineState.ORPHAN, EngineState.FROZEN})
@@ -70,7 +69,7 @@ def drain_of(case: Case) -> DrainFacts:
 
 def give_up_at(case: Case, drain: DrainFacts) -> datetime:
     """After this nothing is waited for: every bot has been told, and the Pod's own grace is over."""
-    return drain.deadline + timedelta(seconds=_timeout_s(case) + GRACE_MARGIN_S + PATIENCE_S)
+    return drain.deadline + timedelta(seconds=_timeout_s(case) + GRACE_S + PATIENCE_S)
 
 
 def _timeout_s(case: Case) -> int:

@@ -48,7 +48,7 @@ def bot_ready(case: Case) -> Condition:
     if found is not None:
         return not_ready(found.reason, found.message)
     if not case.ready:
-        return not_ready(Reason.STARTING)
+        return not_ready(Reason.STARTING, case.pod.message if case.pod else "")
     return is_ready(Reason.BOT_SILENT) if is_silent(case) else is_ready(Reason.RUNNING)
 
 
@@ -82,5 +82,5 @@ def _no_pods(case: Case) -> Obstacle | None:
 
 
 def _slow(case: Case) -> Obstacle | None:
-    slow = case.pod is not None and case.pod.age_s >= STARTUP_S
-    return Obstacle(Reason.NOT_READY) if slow else None
+    pod = case.pod
+    return Obstacle(Reason.NOT_READY, pod.message) if pod is not None and pod.age_s >= STARTUP_S else None

@@ -84,7 +84,8 @@ class Reconciler:
         """Look at one market; seconds until the next look at the latest, None when there is no such market any more."""
         found = self._caches.markets.get(name)
         if found is None:
-            return self._forget(name)
+            self._forget(name)
+            return None
         judged = self._judge(found)
         await self._writer.post(judged.metadata, judged.plan.notices)
         await self._hands.carry_out(judged.plan.actions, judged.metadata, judged.sight)
@@ -95,10 +96,7 @@ class Reconciler:
         now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
         status, metadata = found.status, found.metadata
         market = None if found.brief is None else found.brief.model_copy(update={"status": status})
-        if market is None:
-            sight = self._observer.observe_unreadable(metadata.name, now)
-        else:
-            sight = self._observer.observe(market, now)
+        sight = self._observer.observe_unreadable(metadata.name, now) if market is None else self._observer.observe(market, now)
         self._fleet.looked_at(metadata.name, row_of_look(market, sight))
         made = self._plan(found, market, status, sight.observed, now)
         return Judged(metadata=metadata, status=status, market=market, sight=sight, plan=made, now=now)

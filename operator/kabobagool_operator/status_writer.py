@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from kabobagool.clock import Clock
 from kabobagool_operator.arbmarket import Metadata
-from kabobagool_operator.arbmarket_status import Status
+from kabobagool_operator.arbmarket_status import Phase, Status
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_errors import Conflict, NotFound
@@ -17,6 +18,9 @@ from kabobagool_operator.kinds import ARB_MARKET
 from kabobagool_operator.plan_types import Notice
 from kabobagool_operator.policy import Policy
 from kabobagool_operator.report import seconds_until_worth_writing
+
+FIRST_WORDS_S: Final = 2.0
+"""Most markets are found and have their turn within this; what is said of them before would be wrong by then."""
 
 
 class StatusWriter:
@@ -29,6 +33,7 @@ class StatusWriter:
         self._policy = policy
         self._clock = clock
         self._written_s: dict[str, float] = {}
+        self._first_seen_s: dict[str, float] = {}
 
     async def post(self, market: Metadata, notices: Iterable[Notice]) -> None:
         """Post Events that are no transitions."""
@@ -37,6 +42,10 @@ class StatusWriter:
     async def write(self, market: Metadata, before: Status, after: Status) -> float | None:
         """Write the status if it is worth it now. Seconds until it will be, None when it was written or says nothing new."""
         now_s = self._clock.monotonic()
+        if before.phase is None and after.phase is Phase.PENDING:
+            young_s = now_s - self._first_seen_s.setdefault(market.name, now_s)
+            if young_s < FIRST_WORDS_S:
+                return FIRST_WORDS_S - young_s
         wait_s = seconds_until_worth_writing(before, after, self._written_s.get(market.name), now_s, self._policy)
         if wait_s != 0:
             return wait_s
@@ -46,6 +55,7 @@ class StatusWriter:
         except (NotFound, Conflict):  # it was deleted, perhaps applied anew: the watch will tell
             return None
         self._written_s[market.name] = now_s
+        self._first_seen_s.pop(market.name, None)
         self._caches.put(ARB_MARKET, written, by_us=True)
         await self._events.post(market, _changes(before, after))
         return None
@@ -53,9 +63,10 @@ class StatusWriter:
     def forget(self, name: str) -> None:
         """The ArbMarket is gone."""
         self._written_s.pop(name, None)
+        self._first_seen_s.pop(name, None)
 
 
 def _changes(before: Status, after: Status) -> list[Notice]:
-    """An Event for each condition that changed; of what is said for the first time, only what is wrong."""
-    notices = [notice_of(condition) for condition in transitions(before.conditions, after.conditions)]
-    return notices if before.conditions else [notice for notice in notices if notice.warning]
+    """An Event for each reason that is new, however many conditions have it; of what is said for the first time, only what is wrong."""
+    news = {condition.reason: notice_of(condition) for condition in reversed(transitions(before.conditions, after.conditions))}
+    return [notice for notice in reversed(news.values()) if before.conditions or notice.warning]

@@ -103,9 +103,9 @@ def signs_in(configuration: Configuration) -> ClientMiddlewareType:
     """Middleware that gives every request the token as it is now: that of a Pod changes every hour."""
 
     async def sign_in(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        for setting in (await configuration.auth_settings()).values():
-            if setting["in"] == "header" and setting["value"]:
-                request.headers[setting["key"]] = setting["value"]
+        token = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token:
+            request.headers["Authorization"] = token
         return await handler(request)
 
     return sign_in

@@ -127,11 +127,12 @@ POD: Final[dict[str, Any]] = {
 def pod(*, ready: bool = True, phase: str = "Running", container: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
     """A Pod as the API server gives it; `container` changes the status of the bot's own."""
     body = deepcopy(POD)
-    body["status"] |= {"phase": phase, **status}
+    own = body["status"]["containerStatuses"][0]
     if not ready:
-        next(found for found in body["status"]["conditions"] if found["type"] == "Ready")["status"] = "False"
-        body["status"]["containerStatuses"][0]["ready"] = False
-    body["status"]["containerStatuses"][0] |= container or {}
+        body["status"]["conditions"][1]["status"] = "False"
+        own["ready"] = False
+    own |= container or {}
+    body["status"] |= {"phase": phase, **status}
     return body
 
 

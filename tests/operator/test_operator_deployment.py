@@ -43,6 +43,7 @@ def variables(deployment: Object) -> dict[str, Object]:
 
 
 def test_the_objects_are_those_that_were_reviewed() -> None:
+    """A change of the hash in there replaces the bots of every fleet when its operator is upgraded."""
     assert golden() == GOLDEN.read_text(), (
         "after a change that is meant: python -m tests.operator.bot_objects > tests/operator/golden_deployment.yaml"
     )
@@ -231,14 +232,6 @@ def test_the_hash_knows_no_order(environment: dict[str, str], random: Any) -> No
     pod = {"a": {"x": 1, "y": [1, 2]}, "b": 2}
     assert config_hash(environment, pod) == config_hash({name: environment[name] for name in names}, {"b": 2, "a": {"y": [1, 2], "x": 1}})
     assert config_hash(environment, pod) != config_hash(environment, {"a": {"x": 1, "y": [2, 1]}, "b": 2})
-
-
-def test_the_same_market_has_the_same_hash_for_every_operator() -> None:
-    """It is written here so that nobody replaces the bots of a whole fleet without noticing."""
-    assert objects_of(market()).hash in GOLDEN_HASHES
-
-
-GOLDEN_HASHES = {"?"}
 
 
 @settings(deadline=None)

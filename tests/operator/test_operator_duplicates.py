@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.operator.venue_rig import pinned
 
-from kabobagool.trading.gate_choice import DRY_RUN_WALLET
+from kabobagool.settings_wallet import DRY_RUN_WALLET
 from kabobagool_operator.arbmarket import NAME_LIMIT, ArbMarket
 from kabobagool_operator.arbmarket_fields import OBJECT_NAME
 from kabobagool_operator.duplicates import duplicates

@@ -90,7 +90,17 @@ async def test_what_a_bot_reports_and_holds_is_known_a_poll_later(rig: Rig) -> N
 
 
 @pytest.mark.parametrize(
-    "change", [{"phase": "ordering"}, {"yes_shares": 1}, {"no_shares": 1}, {"reasons": ("x",)}, {"holder": "next"}, {"last_fill_ms": 7}]
+    "change",
+    [
+        {"phase": "ordering"},
+        {"yes_shares": 1},
+        {"no_shares": 1},
+        {"reasons": ("x",)},
+        {"holder": "next"},
+        {"last_fill_ms": 7},
+        {"pair_cost": 900_000},
+        {"feed_age_ms": 90_000},
+    ],
 )
 async def test_only_the_market_of_which_something_changed_is_called_out(rig: Rig, change: dict[str, Any]) -> None:
     for market in MARKETS:
@@ -100,14 +110,14 @@ async def test_only_the_market_of_which_something_changed_is_called_out(rig: Rig
     assert await rig.looks() == ["0xb"]
 
 
-async def test_a_price_that_moves_wakes_nobody_and_is_known_all_the_same(rig: Rig) -> None:
+async def test_a_price_that_moves_by_less_than_a_cent_wakes_nobody_and_is_known_all_the_same(rig: Rig) -> None:
     await rig.reports(pair_cost=970_000, feed_age_ms=0)
     await rig.looks()
-    await rig.reports(pair_cost=980_000, feed_age_ms=2000, locked_profit=3)
+    await rig.reports(pair_cost=974_000, feed_age_ms=1000, locked_profit=3)
     assert await rig.looks() == []
     report = rig.facts().report
     assert report is not None
-    assert (report.pair_cost, report.feed_age_ms, report.locked_profit) == (980_000, 2000, 3)
+    assert (report.pair_cost, report.feed_age_ms, report.locked_profit) == (974_000, 1000, 3)
 
 
 async def test_a_bot_that_ends_and_a_bot_that_falls_silent_are_news(rig: Rig) -> None:

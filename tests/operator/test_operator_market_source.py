@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from tests.operator.discovery_rig import DiscoveryRig, discovery_rig
 from tests.operator.venue_rig import broken, scripted
 
 from kabobagool.discovery.criteria import Criteria
-from kabobagool.hydra.profile_files import Folders, folders_of
 from kabobagool.settings import SettingsError
 from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.arbmarket_spec import Mode
+from kabobagool_operator.bot_profiles import Profiles
 from kabobagool_operator.cluster_errors import Denial, Forbidden, Unavailable
 from kabobagool_operator.discovered import discovery_criteria
 from kabobagool_operator.labels import DISCOVERED, ORIGIN, QUALIFIED, RETIRED
@@ -326,9 +327,10 @@ async def test_it_runs_by_itself_and_looks_sooner_after_a_failure() -> None:
         running.cancel()
 
 
-def test_the_profile_says_what_is_looked_for_and_the_installation_may_say_otherwise(tmp_path: Any) -> None:
-    folders = folders_of(tmp_path)
-    found = discovery_criteria(Policy(max_markets=7, bot_environment={"MIN_VOLUME": "1234"}), folders)
+def test_the_profile_says_what_is_looked_for_and_the_installation_may_say_otherwise(tmp_path: Path) -> None:
+    found = discovery_criteria(Policy(max_markets=7, bot_environment={"MIN_VOLUME": "1234"}), Profiles())
     assert (found.max_markets, found.min_volume) == (7, 1_234_000_000)
+    (tmp_path / "mine.env").write_text("MIN_VOLUME=77\n")
+    assert discovery_criteria(Policy(discovery_profile="mine"), Profiles(tmp_path)).min_volume == 77_000_000
     with pytest.raises(SettingsError, match="no such profile"):
-        discovery_criteria(Policy(discovery_profile="nowhere"), Folders(tmp_path, folders.shipped))
+        discovery_criteria(Policy(discovery_profile="nowhere"), Profiles(tmp_path))

@@ -30,17 +30,18 @@ from tests.operator.plan_cases import (
 from kabobagool.gate.interface import DRAINING, Halt
 from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.arbmarket_status import Status
+from kabobagool_operator.bot_pod import GRACE_S
 from kabobagool_operator.conditions import Reason
 from kabobagool_operator.facts import BotDeployment, GateFacts, Observed, PodFacts, Resolution, Resolved
 from kabobagool_operator.labels import FINALIZER
 from kabobagool_operator.plan import plan
-from kabobagool_operator.plan_drain import GRACE_MARGIN_S, PATIENCE_S, SETTLE_S
+from kabobagool_operator.plan_drain import PATIENCE_S, SETTLE_S
 from kabobagool_operator.plan_types import Action, Notice, Plan
 from kabobagool_operator.report import status_of
 
 TIMEOUT_S = 60
 LOOK_S = 2
-LAST_MOMENT_S = 2 * TIMEOUT_S + GRACE_MARGIN_S + PATIENCE_S
+LAST_MOMENT_S = 2 * TIMEOUT_S + GRACE_S + PATIENCE_S
 """Hedging before it is told to end, the Pod's grace after, and what is added to both."""
 
 
@@ -151,7 +152,7 @@ def deleted(**fields: object) -> World:
 
 SECONDS = set(range(LAST_MOMENT_S + 60))
 some_seconds = st.sets(st.sampled_from(sorted(SECONDS)))
-pod_times = st.none() | st.integers(0, TIMEOUT_S + GRACE_MARGIN_S)
+pod_times = st.none() | st.integers(0, TIMEOUT_S + GRACE_S)
 bot_phases = st.sampled_from(("watching", "ordering", "orphan", "frozen", "degraded", "resolved", "stopping"))
 
 

@@ -12,7 +12,9 @@ from tests.operator.plan_cases import (
     NOW,
     OLD,
     POD,
+    POLICY,
     STRANGER,
+    deployment,
     draining,
     gate,
     halted,
@@ -28,10 +30,15 @@ from tests.operator.plan_cases import (
 from kabobagool.gate.interface import WALLET
 from kabobagool_operator.arbmarket_status import Condition, PositionFacts, Status
 from kabobagool_operator.conditions import Reason, Type
+from kabobagool_operator.facts import PodFacts
 from kabobagool_operator.plan_beliefs import is_bot_of
 from kabobagool_operator.plan_types import Action, Plan
 
 SHARE = 1_000_000
+
+
+def truth(made: Plan, about: Type) -> str:
+    return next(condition.status for condition in made.conditions if condition.type is about)
 
 
 def message(made: Plan, about: Type) -> str:
@@ -160,6 +167,40 @@ def test_what_was_true_of_the_market_stays_true_for_an_operator_that_just_starte
 def test_a_status_of_a_later_version_is_no_reason_to_stop_a_bot() -> None:
     later = OLD.model_copy(update={"status": resolved_as(reason="OfALaterVersion")})
     assert ours(later, running(resolution=None)).actions == ()
+
+
+def test_a_bot_that_was_found_running_is_left_alone_until_its_market_is_known() -> None:
+    strange = running(resolution=None, deployment=deployment(drifted=True), desired_hash="h2")
+    assert ours(market(), strange).actions == ()
+
+
+def test_a_mark_that_was_not_seen_yet_is_lifted_too_when_the_drain_is_taken_back() -> None:
+    assert ours(market(status=draining(1)), running()).actions == (Action.LIFT_DRAINING,)
+
+
+def test_a_bot_that_was_just_started_has_a_moment_to_report() -> None:
+    made = ours(OLD, running(pods=(pod(age_s=5.0),), gate=gate(None)))
+    assert made.phase == "Running"
+    assert truth(made, Type.MARKET_DATA_FRESH) == "Unknown"
+    assert ours(OLD, running(pods=(pod(age_s=30.0),), gate=gate(None))).phase == "Degraded"
+
+
+@pytest.mark.parametrize(
+    ("seen", "seconds"),
+    [
+        (pod(ready=False, age_s=10.0), 5.0),
+        (pod(ready=False, age_s=58.0), 2.1),
+        (pod(ready=False, age_s=61.0), POLICY.resync_s),
+        (pod(age_s=28.0), 2.1),
+    ],
+)
+def test_a_young_bot_is_looked_at_again_when_time_alone_changes_what_is_said_of_it(seen: PodFacts, seconds: float) -> None:
+    made = ours(OLD, running(deployment=deployment(ready=seen.ready), pods=(seen,), gate=gate(None)))
+    assert made.requeue_after_s == pytest.approx(seconds)
+
+
+def test_a_young_bot_that_reports_is_not_looked_at_for_nothing() -> None:
+    assert ours(OLD, running(pods=(pod(age_s=5.0),))).requeue_after_s == POLICY.resync_s
 
 
 def test_without_a_gate_nothing_is_missing() -> None:

@@ -1,0 +1,254 @@
+"""The operator as its users run it: a process with an environment, between a real API server, a paper exchange and a Valkey.
+
+There are no nodes, so nothing runs the Pods: a test says what became of them, and reports to the gate in a bot's place.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.gate.redis_servers import Server, free_port
+from tests.operator.venue_rig import scripted
+from tests.support.paper import PaperServer, ScriptedBooks, paper_exchange_server
+
+from kabobagool.clock import SystemClock
+from kabobagool.gate.redis_link import RedisLink
+from kabobagool.gate.redis_status import BotStatus, StatusBoard
+from kabobagool.gate.redis_url import connect
+from kabobagool.settings_wallet import DRY_RUN_WALLET
+
+Body = dict[str, Any]
+PATIENCE_S = 90.0
+LOOK_S = 0.2
+COMMAND = (sys.executable, "-m", "kabobagool_operator.cli", "run")
+QUICK = {
+    "CREATIONS_PER_SECOND": "50",
+    "MAX_PENDING": "500",
+    "STATUS_INTERVAL_S": "1",
+    "ROLLOUT_CANARIES": "0",
+    "ROLLOUT_MAX_UNAVAILABLE": "500",
+    "DISCOVERY": "false",
+    "LEASE_S": "4",
+    "RENEW_DEADLINE_S": "3",
+    "RETRY_S": "0.5",
+}
+"""The operator's variables for tests, that wait for no canary and no lease for long."""
+
+
+class OperatorProcess:
+    """One process. Its log is kept line by line, over its restarts."""
+
+    def __init__(self, folder: Path, kubeconfig: Path, **variables: str) -> None:
+        self.port = free_port()
+        self.log = folder / f"operator-{self.port}.log"
+        given = {"HEALTH_PORT": str(self.port), "IDENTITY": f"operator-{self.port}", **QUICK, **variables}
+        own = {f"KABOBAGOOL_{name}": value for name, value in given.items()}
+        self.environment = {**os.environ, "KUBECONFIG": str(kubeconfig), **own}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(COMMAND, env=self.environment, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """As a node that lost power."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def send(self, sign: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(sign)
+
+    async def ended(self) -> int:
+        """Its exit status, once it has one."""
+        process = self._process
+        assert process is not None
+        return await asyncio.wait_for(asyncio.to_thread(process.wait), PATIENCE_S)
+
+    async def stop(self) -> int:
+        """As Kubernetes stops a Pod; its exit status."""
+        self.send(signal.SIGTERM)
+        return await self.ended()
+
+    def lines(self) -> list[Body]:
+        """What it logged, as far as it is JSON."""
+        if not self.log.exists():
+            return []
+        lines = self.log.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def said(self, message: str) -> list[Body]:
+        return [line for line in self.lines() if line.get("message") == message]
+
+    async def probe(self, path: str) -> tuple[int, str]:
+        """Status and body of one of its pages; 0 when it does not answer."""
+        return await asyncio.to_thread(self._get, path)
+
+    def _get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as e:
+            return e.code, e.read().decode()
+        except OSError as e:
+            return 0, str(e)
+
+
+@dataclass
+class World:
+    """What surrounds the operators of one test, and the test's hands in it."""
+
+    folder: Path
+    kubeconfig: Path
+    kubectl: Any
+    namespace: str
+    paper: PaperServer
+    server: Server
+    board: StatusBoard
+    operators: list[OperatorProcess] = field(default_factory=list)
+
+    def operator(self, *, kubeconfig: Path | None = None, **variables: str) -> OperatorProcess:
+        """An operator that was not started yet."""
+        urls = self.paper.urls
+        own = {
+            "NAMESPACE": self.namespace,
+            "REDIS_URL": self.server.url,
+            "GAMMA_URL": urls["gamma"],
+            "CLOB_URL": urls["clob"],
+            **variables,
+        }
+        self.operators.append(OperatorProcess(self.folder, kubeconfig or self.kubeconfig, **own))
+        return self.operators[-1]
+
+    async def running(self, **variables: str) -> OperatorProcess:
+        """One that leads."""
+        operator = self.operator(**variables)
+        operator.start()
+        await self.until(lambda: bool(operator.said("leading")), "it leads", operator)
+        return operator
+
+    async def ask(self, *arguments: str, stdin: str = "") -> str:
+        """kubectl, while the venue in this process goes on."""
+        return str(await asyncio.to_thread(lambda: self.kubectl(*arguments, stdin=stdin)))
+
+    async def apply(self, *bodies: Body) -> None:
+        """As with `kubectl apply`."""
+        await self.ask("apply", "--filename", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(bodies)}))
+
+    async def objects(self, plural: str) -> dict[str, Body]:
+        """All of a kind in the namespace, by name."""
+        found = json.loads(await self.ask("get", plural, "--output", "json"))
+        return {body["metadata"]["name"]: body for body in found["items"]}
+
+    async def market(self, name: str) -> Body:
+        """One ArbMarket, empty when there is none."""
+        return (await self.objects("arbmarkets")).get(name, {})
+
+    async def until_market(self, name: str, holds: Callable[[Body], bool], what: str) -> Body:
+        """The ArbMarket once something holds of it."""
+        found: Body = {}
+
+        async def look() -> bool:
+            nonlocal found
+            found = await self.market(name)
+            return bool(found) and holds(found)
+
+        await self.until(look, f"{name}: {what}", lambda: found)
+        return found
+
+    async def until(self, holds: Callable[[], Any], what: str, *about: Any) -> None:
+        """Look until it holds, which may have to be awaited."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    found = holds()
+                    if await found if asyncio.iscoroutine(found) else found:
+                        return
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            known = [str(thing() if callable(thing) else thing) for thing in about]
+            logs = "\n".join(operator.log.read_text()[-6000:] for operator in self.operators if operator.log.exists())
+            raise AssertionError(f"never: {what}\n" + "\n".join(known) + "\n" + logs) from None
+
+    def condition_id(self, slug: str) -> str:
+        found = self.paper.exchange.market(slug)
+        assert found is not None
+        return found.condition_id
+
+    async def reports(self, slug: str, holder: str, **said: Any) -> None:
+        """A bot says this of itself."""
+        given = {"mode": "dry_run", "phase": "watching", "feed_age_ms": 900, **said}
+        await self.board.report(BotStatus(market=self.condition_id(slug), holder=holder, **given))
+
+    async def pod_is(self, name: str, *, ready: bool = True) -> str:
+        """What the kubelet would say of the newest Pod of a market; its name."""
+        await self.until(lambda: self._has_pod(name), f"{name} has a Pod")
+        pods = [pod for pod in (await self.objects("pods")).values() if pod["metadata"]["labels"].get("app.kubernetes.io/instance") == name]
+        pod = max(pods, key=lambda body: int(body["metadata"]["resourceVersion"]))["metadata"]["name"]
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]}
+        await self.ask("patch", "pod", pod, "--subresource=status", "--type=merge", "--patch", json.dumps({"status": status}))
+        return str(pod)
+
+    async def _has_pod(self, name: str) -> bool:
+        pods = (await self.objects("pods")).values()
+        return any(pod["metadata"]["labels"].get("app.kubernetes.io/instance") == name for pod in pods)
+
+
+def arb_market(name: str, **spec: Any) -> Body:
+    """An ArbMarket for the market whose slug is its name."""
+    return {
+        "apiVersion": "kabobagool.io/v1alpha1",
+        "kind": "ArbMarket",
+        "metadata": {"name": name},
+        "spec": {"market": {"slug": name}, **spec},
+    }
+
+
+def conditions(market: Body) -> dict[str, str]:
+    """Of each condition its status and reason, as `True/Found`."""
+    return {found["type"]: f"{found['status']}/{found['reason']}" for found in market.get("status", {}).get("conditions", [])}
+
+
+def phase(market: Body) -> str:
+    return str(market.get("status", {}).get("phase", ""))
+
+
+@contextlib.asynccontextmanager
+async def world(folder: Path, control_plane: Any, namespace: str, *slugs: str) -> AsyncIterator[World]:
+    """Around a paper exchange with these markets. The operators that a test started end with it."""
+    server, clock = Server("valkey"), SystemClock()
+    link = RedisLink(connect(server.url, timeout_s=5.0), wallet=DRY_RUN_WALLET, clock=clock, rng=random.Random(5))
+    books: list[ScriptedBooks] = [scripted(slug) for slug in slugs]
+    async with paper_exchange_server(*books) as paper:
+        around = World(
+            folder=folder,
+            kubeconfig=control_plane.kubeconfig,
+            kubectl=control_plane.kubectl(namespace=namespace),
+            namespace=namespace,
+            paper=paper,
+            server=server,
+            board=StatusBoard(link, clock=clock),
+        )
+        try:
+            yield around
+        finally:
+            for operator in around.operators:
+                operator.kill()
+            await link.close()
+            server.close()
