@@ -6,7 +6,6 @@ posts no more of them than the cluster can do with.
 """
 
 import logging
-from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import count
@@ -22,6 +21,8 @@ from kabobagool_operator.conditions import Reason, Truth, Type
 from kabobagool_operator.kinds import ARB_MARKET
 from kabobagool_operator.labels import FIELD_MANAGER
 from kabobagool_operator.plan_types import Notice
+
+Key = tuple[str, str, str]
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Events:
         self._cluster = cluster
         self._clock = clock
         self._identity = identity
-        self._posted: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._posted: dict[Key, float] = {}
         self._lane = Lane(interval_us=MICROSECONDS // PER_SECOND, burst=BURST, tokens_at_start=BURST, now_us=self._now_us())
         self._full = False
         self._numbers = count()
@@ -74,7 +75,9 @@ class Events:
     async def post(self, market: Metadata, notices: Iterable[Notice]) -> None:
         """Post what was not posted a moment ago. Never fails, and never waits for its turn."""
         for notice in notices:
-            if self._is_news(market, notice) and self._may_leave(market, notice):
+            key = (market.uid, notice.reason, notice.message)
+            if self._is_news(key) and self._may_leave(market, notice):
+                self._posted[key] = self._clock.monotonic()
                 await self._create(market, notice)
 
     async def _create(self, market: Metadata, notice: Notice) -> None:
@@ -104,20 +107,14 @@ class Events:
             },
         }
 
-    def _is_news(self, market: Metadata, notice: Notice) -> bool:
-        now_s, key = self._clock.monotonic(), (market.uid, notice.reason, notice.message)
-        self._forget(now_s)
-        if key in self._posted:
-            return False
-        self._posted[key] = now_s
-        return True
-
-    def _forget(self, now_s: float) -> None:
+    def _is_news(self, key: Key) -> bool:
+        now_s = self._clock.monotonic()
         while self._posted:
-            key, at_s = next(iter(self._posted.items()))
+            oldest, at_s = next(iter(self._posted.items()))
             if now_s - at_s < SAME_WITHIN_S and len(self._posted) < REMEMBERED:
-                return
-            del self._posted[key]
+                break
+            del self._posted[oldest]
+        return key not in self._posted
 
     def _may_leave(self, market: Metadata, notice: Notice) -> bool:
         now_us, was_full = self._now_us(), self._full

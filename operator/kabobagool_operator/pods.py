@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from kabobagool_operator.bot_pod import CONTAINER
+from kabobagool_operator.bot_writer import patched_by_us
 from kabobagool_operator.deployment import Desired
 from kabobagool_operator.drift import covers
 from kabobagool_operator.facts import BotDeployment, PodFacts
@@ -49,7 +50,7 @@ def bot_deployment(deployment: Body, wanted: Desired | None, pods: Sequence[PodF
         config_hash=_hash(template.get("metadata") or NEVER),
         replicas=spec.get("replicas", 1),
         ready=status.get("readyReplicas", 0) > 0 and status.get("observedGeneration", 0) >= metadata.get("generation", 0),
-        drifted=wanted is not None and (not covers(deployment, wanted.deployment) or _misses(wanted.config_map, pods)),
+        drifted=wanted is not None and _has_drifted(deployment, wanted, pods),
         deleting=bool(metadata.get("deletionTimestamp")),
         image=_image(template["spec"]),
         quota_message=_message(deployment, "ReplicaFailure"),
@@ -61,9 +62,9 @@ def missing_config_map(name: str) -> str:
     return f'configmap "{name}" not found'
 
 
-def _misses(config_map: Body, pods: Sequence[PodFacts]) -> bool:
-    said = missing_config_map(config_map["metadata"]["name"])
-    return any(said in pod.message for pod in pods)
+def _has_drifted(deployment: Body, wanted: Desired, pods: Sequence[PodFacts]) -> bool:
+    missing = missing_config_map(wanted.config_map["metadata"]["name"])
+    return not covers(deployment, wanted.deployment) or patched_by_us(deployment) is not None or any(missing in pod.message for pod in pods)
 
 
 def _status(body: Body) -> Body:

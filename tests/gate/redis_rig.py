@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import count
@@ -62,7 +63,7 @@ def nobody_asks(given: bytes) -> bytes:
 def numbers_of(server: Server, keys: Keys) -> dict[str, int]:
     """Everything the server remembers of a wallet in numbers."""
     _, _, *named = server.admin.eval(lua("time") + lua("numbers") + lua("budget"), 4, *keys.gate)
-    return dict(zip(named[::2], named[1::2], strict=True))
+    return defaultdict(int, zip(named[::2], named[1::2], strict=True))
 
 
 def set_number(server: Server, keys: Keys, name: str, value: int) -> None:

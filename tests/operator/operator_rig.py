@@ -120,6 +120,7 @@ class World:
     namespace: str
     paper: PaperServer
     server: Server
+    link: RedisLink
     board: StatusBoard
     operators: list[OperatorProcess] = field(default_factory=list)
 
@@ -150,6 +151,10 @@ class World:
     async def apply(self, *bodies: Body) -> None:
         """As with `kubectl apply`."""
         await self.ask("apply", "--filename", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(bodies)}))
+
+    async def patch(self, what: str, name: str, **changes: Any) -> None:
+        """As with `kubectl patch --type=merge`."""
+        await self.ask("patch", what, name, "--type=merge", "--patch", json.dumps(changes))
 
     async def objects(self, plural: str) -> dict[str, Body]:
         """All of a kind in the namespace, by name."""
@@ -185,6 +190,21 @@ class World:
             known = [str(thing() if callable(thing) else thing) for thing in about]
             logs = "\n".join(operator.log.read_text()[-6000:] for operator in self.operators if operator.log.exists())
             raise AssertionError(f"never: {what}\n" + "\n".join(known) + "\n" + logs) from None
+
+    def list_market(self, slug: str) -> None:
+        """The venue opens another market."""
+        now_ms = self.paper.clock.now_ms()
+        books = scripted(slug)
+        self.paper.exchange._list(books.market(now_ms), books.snapshots(now_ms))
+
+    def halts(self) -> set[str]:
+        """The scopes that are halted at the dry runs' gate."""
+        return {str(scope) for scope in self.server.admin.hkeys(self.link.keys.halts)}
+
+    async def events(self, name: str) -> dict[str, str]:
+        """The Events about an ArbMarket: reason and note."""
+        found = (await self.objects("events.events.k8s.io")).values()
+        return {event["reason"]: event["note"] for event in found if event["regarding"]["name"] == name}
 
     def condition_id(self, slug: str) -> str:
         found = self.paper.exchange.market(slug)
@@ -243,6 +263,7 @@ async def world(folder: Path, control_plane: Any, namespace: str, *slugs: str) -
             namespace=namespace,
             paper=paper,
             server=server,
+            link=link,
             board=StatusBoard(link, clock=clock),
         )
         try:

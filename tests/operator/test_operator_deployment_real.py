@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from tests.operator.api_server_rig import RequestTally
-from tests.operator.bot_objects import EVERYTHING, LIVE, POLICY, WALLET, market, objects_of
+from tests.operator.bot_objects import EVERYTHING, LIVE, POLICY, WALLET, container_of, market, objects_of
 
 from kabobagool.clock import SystemClock
 from kabobagool_operator.arbmarket import ArbMarket
-from kabobagool_operator.bot_writer import write_bot
+from kabobagool_operator.bot_writer import patched_by_us, write_bot
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_config import load_configuration
-from kabobagool_operator.cluster_errors import Forbidden, Invalid, NotFound
+from kabobagool_operator.cluster_errors import Conflict, Forbidden, Invalid, NotFound
 from kabobagool_operator.deployment import Desired, scaled_to_zero
 from kabobagool_operator.drift import covers
 from kabobagool_operator.facts import PodFacts
@@ -167,6 +167,48 @@ async def test_what_somebody_edits_is_drift_and_is_put_right(cluster: Cluster, k
     _, repaired = await applied(cluster, namespace, wanted)
     assert not bot_deployment(repaired, wanted).drifted
     assert repaired["spec"] == before["spec"]
+
+
+async def test_a_repair_leaves_nothing_that_outlives_what_is_wanted(cluster: Cluster, kubectl: Any, namespace: str) -> None:
+    """A key that had to be forced back into its place is gone when the bot becomes a dry run."""
+    live = objects_of(await pinned(cluster, namespace, LIVE))
+    await write_bot(cluster, live)
+    kubectl("patch", "deployment", "rain", "--type=json", "--patch", json.dumps([TAMPERING["a key in the open"]]))
+    await write_bot(cluster, live)
+    dry = objects_of(await pinned(cluster, namespace, {}))
+    deployment = await write_bot(cluster, dry)
+    assert [entry["name"] for entry in container_of(deployment)["env"]] == ["REDIS_URL"]
+    assert not bot_deployment(deployment, dry).drifted
+
+
+async def test_a_spec_that_is_wrong_in_itself_is_refused_and_the_bot_that_runs_stays(cluster: Cluster, namespace: str) -> None:
+    wanted = objects_of(await pinned(cluster, namespace, {}))
+    before = await write_bot(cluster, wanted)
+    wrong = {"bot": {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}}}
+    with pytest.raises(Invalid, match="memory"):
+        await write_bot(cluster, objects_of(await pinned(cluster, namespace, wrong)))
+    assert (await cluster.get(DEPLOYMENT, namespace, "rain"))["spec"] == before["spec"]
+    another = market("snow", namespace=namespace, uid=before["metadata"]["ownerReferences"][0]["uid"], **wrong)
+    with pytest.raises(Invalid, match="memory"):
+        await write_bot(cluster, objects_of(another))
+
+
+async def test_a_bot_that_was_scaled_by_a_patch_is_one_that_was_applied_after_the_next_apply(cluster: Cluster, namespace: str) -> None:
+    wanted = objects_of(await pinned(cluster, namespace, {}))
+    before = await write_bot(cluster, wanted)
+    none = [{"op": "replace", "path": "/spec/replicas", "value": 0}]
+    version = before["metadata"]["resourceVersion"]
+    for _ in range(5):
+        try:
+            patched = await cluster.patch_json(DEPLOYMENT, namespace, "rain", none, resource_version=version)
+            break
+        except Conflict:
+            version = (await cluster.get(DEPLOYMENT, namespace, "rain"))["metadata"]["resourceVersion"]
+    assert bot_deployment(patched, wanted).drifted
+    again = await write_bot(cluster, wanted)
+    assert bot_deployment(again, wanted).replicas == 1
+    assert patched_by_us(again) is None
+    assert not bot_deployment(again, wanted).drifted
 
 
 async def test_what_does_not_concern_us_is_no_drift(cluster: Cluster, kubectl: Any, namespace: str) -> None:

@@ -17,7 +17,7 @@ import hiredis
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 LARGEST_BATCH: Final = 32
 """Bounds how long the last one of a batch waits for its answer."""
@@ -126,7 +126,9 @@ class ScriptLine:
         self._server = ""
         await connection.send_command("INFO", "server")
         found = re.search(r"run_id:(\w+)", str(await connection.read_response()))
-        self._server = found.group(1) if found else ""
+        if found is None:
+            raise ResponseError("INFO names no run_id; the order gate needs a Redis or Valkey server itself")
+        self._server = found.group(1)
         connection.socket_timeout = None  # a batch is timed as a whole; the client's own way costs a task for each write
 
     async def _ask_all(self, connection: AbstractConnection, batch: Sequence[Question]) -> Exception | None:

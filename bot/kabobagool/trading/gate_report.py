@@ -3,6 +3,7 @@
 Shown by `cli/gate.py`; a bot that is refused a lease reads here who has it, and metrics read the budget.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable
 from typing import Final, cast
 
@@ -75,7 +76,7 @@ async def read_leases(link: RedisLink) -> list[HeldLease]:
 async def read_budget(link: RedisLink, limits: Limits) -> Budget:
     """The state of the wallet's rate under these limits. GateUnreachableError when the server does not answer."""
     now_us, known, *named = await link.run("numbers", "budget", keys=link.keys.gate, args=())
-    numbers = dict(zip(named[::2], named[1::2], strict=True))
+    numbers = defaultdict(int, zip(named[::2], named[1::2], strict=True))
     return Budget(
         known=bool(known),
         tokens_left=_tokens(numbers["wallet"], limits.interval_us, limits.burst, now_us),

@@ -52,7 +52,7 @@ end
 
 local state = load_state()
 local now = current_time(state)
-if not state.epoch or string.sub(state.epoch, 1, #SERVER) ~= SERVER then
+if string.sub(state.epoch, 1, #SERVER) ~= SERVER then
     begin_epoch(state, now)
 end
 
