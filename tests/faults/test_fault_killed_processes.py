@@ -10,7 +10,7 @@ from tests.support.bot_rig import BotProcess, Rig, Venue, bot_on, process_on, ve
 
 from kabobagool.engine.market_engine import EngineState
 
-SPEED = 60
+SPEED = 20
 
 
 def journalled(folder: Path) -> list[str]:

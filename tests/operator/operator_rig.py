@@ -250,11 +250,11 @@ def phase(market: Body) -> str:
 
 
 @contextlib.asynccontextmanager
-async def world(folder: Path, control_plane: Any, namespace: str, *slugs: str) -> AsyncIterator[World]:
+async def world(folder: Path, control_plane: Any, namespace: str, *markets: str | ScriptedBooks) -> AsyncIterator[World]:
     """Around a paper exchange with these markets. The operators that a test started end with it."""
     server, clock = Server("valkey"), SystemClock()
     link = RedisLink(connect(server.url, timeout_s=5.0), wallet=DRY_RUN_WALLET, clock=clock, rng=random.Random(5))
-    books: list[ScriptedBooks] = [scripted(slug) for slug in slugs]
+    books = [scripted(market) if isinstance(market, str) else market for market in markets]
     async with paper_exchange_server(*books) as paper:
         around = World(
             folder=folder,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.operator.operator_rig import World, arb_market, conditions, phase, world
+from tests.operator.operator_rig import World, conditions, phase, world
 
 SLUGS = ("fed-rate-hike-in-2026", "rain", "snow")
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "market.yaml"

@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 from tests.operator.operator_rig import Body, World, arb_market, conditions, phase, world
+from tests.operator.venue_rig import scripted
 
 from kabobagool.gate.interface import DRAINING
 from kabobagool_operator.labels import CONFIG_HASH, FINALIZER, PAUSE
 
-SLUGS = ("rain", "snow", "hail")
+ENDED = scripted("hail", ends_after_ms=-120_000, payout=(1_000_000, 0))
 SHARES = 12_000_000
 
 
 @pytest.fixture
 async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, *SLUGS) as around:
+    async with world(tmp_path, control_plane, namespace, "rain", "snow", ENDED) as around:
         yield around
 
 
@@ -154,7 +155,6 @@ async def test_of_two_pins_of_one_market_the_older_trades_until_it_goes(at: Worl
 
 
 async def test_a_market_that_has_ended_gets_no_bot_and_one_without_a_bot_is_deleted_at_once(at: World) -> None:
-    at.paper.exchange.close(at.condition_id("hail"))
     await at.running()
     await at.apply(arb_market("hail"))
     market = await at.until_market("hail", lambda body: phase(body) == "Closed", "is over")
