@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
 from kabobagool_operator.arbmarket import Metadata
+from kabobagool_operator.bot_writer import write_bot
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_errors import ClusterError
@@ -66,7 +67,7 @@ class Hands:
         if wanted is None or self._refusals.is_recent(market.name, wanted.hash):
             return None
         try:
-            await self._apply(market, wanted)
+            await self._apply(wanted)
         except ClusterError as e:
             if (refusal := self._refusals.note(market.name, wanted.hash, e)) is None:
                 raise
@@ -76,10 +77,8 @@ class Hands:
             await self._remove_config_maps(market, but=wanted.config_map["metadata"]["name"])
         return None
 
-    async def _apply(self, market: Metadata, wanted: Desired) -> None:
-        await self._cluster.apply(CONFIG_MAP, market.namespace, wanted.config_map["metadata"]["name"], wanted.config_map)
-        name = wanted.deployment["metadata"]["name"]
-        self._learn(DEPLOYMENT, await self._cluster.apply(DEPLOYMENT, market.namespace, name, wanted.deployment))
+    async def _apply(self, wanted: Desired) -> None:
+        self._learn(DEPLOYMENT, await write_bot(self._cluster, wanted))
 
     async def _scale_to_zero(self, market: Metadata, sight: Sight) -> None:
         """Nothing but the number changes: a bot is told to end with the configuration that it runs with."""

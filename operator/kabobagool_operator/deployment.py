@@ -42,34 +42,14 @@ def desired(market: ArbMarket, facts: MarketFacts, environment: Mapping[str, str
     pod = pod_spec(market.spec, policy, knows_wallet="PROXY_ADDRESS" in environment)
     digest = config_hash(environment, {"labels": labels, "spec": pod})
     name = config_map_name(market.metadata.name, digest)
-    template = {
-        "metadata": {"labels": labels, "annotations": {CONFIG_HASH: digest}},
-        "spec": _with_configuration(pod, name),
-    }
-    spec = {
-        "replicas": 1,
-        "revisionHistoryLimit": 1,
-        "progressDeadlineSeconds": STARTS_WITHIN_S,
-        "strategy": {"type": "Recreate"},  # two bots of one market would fight for its lease
-        "selector": {"matchLabels": {name: labels[name] for name in (MANAGED_BY, NAME, INSTANCE)}},
-        "template": template,
-    }
     config_map = {"metadata": _metadata(market, name, labels), "immutable": True, "data": dict(environment)}
+    template = {"metadata": {"labels": labels, "annotations": {CONFIG_HASH: digest}}, "spec": _with_configuration(pod, name)}
+    deployment = {"metadata": _metadata(market, market.metadata.name, labels), "spec": _deployment_spec(template)}
     return Desired(
         config_map={"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.name, **config_map},
-        deployment={
-            "apiVersion": DEPLOYMENT.api_version,
-            "kind": DEPLOYMENT.name,
-            "metadata": _metadata(market, market.metadata.name, labels),
-            "spec": spec,
-        },
+        deployment={"apiVersion": DEPLOYMENT.api_version, "kind": DEPLOYMENT.name, **deployment},
         hash=digest,
     )
-
-
-def scaled_to_zero(deployment: Mapping[str, Any]) -> Body:
-    """The same Deployment without a Pod."""
-    return {**deployment, "spec": {**deployment["spec"], "replicas": 0}}
 
 
 def config_hash(environment: Mapping[str, str], pod: Mapping[str, Any]) -> str:
@@ -85,6 +65,18 @@ def config_hash(environment: Mapping[str, str], pod: Mapping[str, Any]) -> str:
 def config_map_name(market: str, digest: str) -> str:
     """The name of the ConfigMap with the configuration of this hash."""
     return f"{market}-{digest}"
+
+
+def _deployment_spec(template: Body) -> Body:
+    labels = template["metadata"]["labels"]
+    return {
+        "replicas": 1,
+        "revisionHistoryLimit": 1,
+        "progressDeadlineSeconds": STARTS_WITHIN_S,
+        "strategy": {"type": "Recreate"},  # two bots of one market would fight for its lease
+        "selector": {"matchLabels": {label: labels[label] for label in (MANAGED_BY, NAME, INSTANCE)}},
+        "template": template,
+    }
 
 
 def _labels(market: ArbMarket, facts: MarketFacts) -> dict[str, str]:

@@ -80,7 +80,7 @@ class Leading:
         clob = ClobReader(reader, policy.clob_url, clock=clock)
         lookups = policy.venue_lookups_per_second
         self._resolver = Resolver(reader, clob, policy.gamma_url, clock=clock, rng=rng, changed=self._resolved, looks_per_second=lookups)
-        self._directory = Directory(self._resolver.look, self._resolver.condition_id, live_wallet=policy.live_wallet)
+        self._directory = Directory(self._resolver.known, self._resolver.condition_id, live_wallet=policy.live_wallet)
         url = policy.redis_url.get_secret_value() if policy.redis_url else None
         self._gate = GateView(url, clock=clock, rng=rng, markets=lambda: self._directory.wallets, changed=self._heard)
         self.fleet = Fleet(self._caches, self._directory, policy, clock=clock, wake=queue.add)

@@ -126,6 +126,8 @@ class MarketSource:
         else:
             self.trouble, self.last = None, found
             self._take(found, self._census())
+            rejected = {reason.value: count for reason, count in found.rejected.items()}
+            log.info("discovery looked", extra={"qualified": len(found.found), "rejected": rejected})
 
     async def carry_out(self) -> float | None:
         """One pass. Seconds until the next one, None when nothing is left to do before the next round."""

@@ -77,7 +77,8 @@ def _pod_obstacle(case: Case) -> Obstacle | None:
 
 def _no_pods(case: Case) -> Obstacle | None:
     if case.pod is None and case.deployment is not None and case.deployment.quota_message:
-        return Obstacle(Reason.QUOTA, case.deployment.quota_message)
+        message = case.deployment.quota_message
+        return Obstacle(Reason.QUOTA if "quota" in message else Reason.REFUSED, message)
     return None
 
 

@@ -18,7 +18,7 @@ from kabobagool_operator.pod_trouble import restarts_of, trouble_of
 
 Body = Mapping[str, Any]
 
-NEVER: Final[Body] = {}
+NOTHING: Final[Body] = {}
 
 
 def pod_facts(pod: Body, *, now: datetime) -> PodFacts:
@@ -27,7 +27,7 @@ def pod_facts(pod: Body, *, now: datetime) -> PodFacts:
     found = trouble_of(pod, now=now)
     return PodFacts(
         name=metadata["name"],
-        ready=_is_true(pod, "Ready"),
+        ready=_true_condition(pod, "Ready") is not None,
         age_s=_age_s(metadata, now),
         config_hash=_hash(metadata),
         trouble=found.trouble if found else None,
@@ -38,22 +38,22 @@ def pod_facts(pod: Body, *, now: datetime) -> PodFacts:
 
 
 def bot_deployment(deployment: Body, wanted: Desired | None, pods: Sequence[PodFacts] = ()) -> BotDeployment:
-    """The facts of a Deployment. It has drifted when applying `wanted` would change it; None when that is not known.
+    """The facts of a Deployment; `wanted` is None when it is not known what it should be.
 
-    Also when its `pods` miss their ConfigMap: somebody deleted it.
+    It has drifted when `write_bot` would change something: also when its `pods` miss their ConfigMap, because somebody deleted it.
     """
     metadata, spec, status = deployment["metadata"], deployment["spec"], _status(deployment)
     template = spec["template"]
     return BotDeployment(
         name=metadata["name"],
         uid=metadata["uid"],
-        config_hash=_hash(template.get("metadata") or NEVER),
+        config_hash=_hash(template.get("metadata") or NOTHING),
         replicas=spec.get("replicas", 1),
         ready=status.get("readyReplicas", 0) > 0 and status.get("observedGeneration", 0) >= metadata.get("generation", 0),
         drifted=wanted is not None and _has_drifted(deployment, wanted, pods),
         deleting=bool(metadata.get("deletionTimestamp")),
         image=_image(template["spec"]),
-        quota_message=_message(deployment, "ReplicaFailure"),
+        quota_message=str((_true_condition(deployment, "ReplicaFailure") or NOTHING).get("message", "")),
     )
 
 
@@ -64,15 +64,17 @@ def missing_config_map(name: str) -> str:
 
 def _has_drifted(deployment: Body, wanted: Desired, pods: Sequence[PodFacts]) -> bool:
     missing = missing_config_map(wanted.config_map["metadata"]["name"])
-    return not covers(deployment, wanted.deployment) or patched_by_us(deployment) is not None or any(missing in pod.message for pod in pods)
+    if any(missing in pod.message for pod in pods):
+        return True
+    return patched_by_us(deployment) is not None or not covers(deployment, wanted.deployment)
 
 
 def _status(body: Body) -> Body:
-    return body.get("status") or NEVER
+    return body.get("status") or NOTHING
 
 
 def _hash(metadata: Body) -> str:
-    return str((metadata.get("annotations") or NEVER).get(CONFIG_HASH, ""))
+    return str((metadata.get("annotations") or NOTHING).get(CONFIG_HASH, ""))
 
 
 def _image(pod: Body) -> str:
@@ -83,17 +85,7 @@ def _age_s(metadata: Body, now: datetime) -> float:
     return max((now - datetime.fromisoformat(metadata["creationTimestamp"])).total_seconds(), 0.0)
 
 
-def _is_true(body: Body, type_: str) -> bool:
-    return any(found.get("type") == type_ and found.get("status") == "True" for found in _status(body).get("conditions") or [])
-
-
-def _message(body: Body, type_: str) -> str:
-    """The message of a condition that is true, '' when it is not."""
-    return next(
-        (
-            str(found.get("message", ""))
-            for found in _status(body).get("conditions") or []
-            if found.get("type") == type_ and found.get("status") == "True"
-        ),
-        "",
-    )
+def _true_condition(body: Body, type_: str) -> Body | None:
+    """The condition of that type if it is true."""
+    conditions = _status(body).get("conditions") or []
+    return next((found for found in conditions if (found.get("type"), found.get("status")) == (type_, "True")), None)

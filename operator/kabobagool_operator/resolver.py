@@ -126,6 +126,11 @@ class Resolver:
         entry.names.add(name)
         return entry.resolution
 
+    def known(self, market: ArbMarket) -> Resolution | None:
+        """The same for who only wants to know, and does not have it asked for."""
+        entry = self._entries.get(way_of(market.spec.market))
+        return None if entry is None else entry.resolution
+
     def condition_id(self, market: ArbMarket) -> str | None:
         """Which market it is, in lower case; None while that is not known."""
         if market.spec.market.condition_id is not None:

@@ -177,10 +177,10 @@ class World:
         await self.until(look, f"{name}: {what}", lambda: found)
         return found
 
-    async def until(self, holds: Callable[[], Any], what: str, *about: Any) -> None:
+    async def until(self, holds: Callable[[], Any], what: str, *about: Any, patience_s: float = PATIENCE_S) -> None:
         """Look until it holds, which may have to be awaited."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 while True:
                     found = holds()
                     if await found if asyncio.iscoroutine(found) else found:

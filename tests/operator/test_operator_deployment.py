@@ -26,7 +26,7 @@ from tests.operator.bot_objects import (
 
 from kabobagool_operator.arbmarket_status import TokenPair
 from kabobagool_operator.bot_pod import COMMAND, USER
-from kabobagool_operator.deployment import config_hash, desired, scaled_to_zero
+from kabobagool_operator.deployment import config_hash, desired
 from kabobagool_operator.labels import CONFIG_HASH, INSTANCE, LABELS, MANAGED_BY, MANAGER, MODE
 
 Object = dict[str, Any]
@@ -184,14 +184,6 @@ def test_amounts_are_the_markets_one_by_one() -> None:
         "requests": {"cpu": "0.1", "memory": "96Mi", "ephemeral-storage": "1024Mi"},
         "limits": {"memory": "512Mi", "cpu": 1},
     }
-
-
-def test_without_a_pod_everything_else_stays() -> None:
-    wanted = objects_of(market())
-    empty = scaled_to_zero(wanted.deployment)
-    assert empty["spec"].pop("replicas") == 0
-    assert wanted.deployment["spec"]["replicas"] == 1
-    assert empty["spec"] == {field: value for field, value in wanted.deployment["spec"].items() if field != "replicas"}
 
 
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -16,7 +16,7 @@ from kabobagool_operator.bot_writer import patched_by_us, write_bot
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_config import load_configuration
 from kabobagool_operator.cluster_errors import Conflict, Forbidden, Invalid, NotFound
-from kabobagool_operator.deployment import Desired, scaled_to_zero
+from kabobagool_operator.deployment import Desired
 from kabobagool_operator.drift import covers
 from kabobagool_operator.facts import PodFacts
 from kabobagool_operator.kinds import ARB_MARKET, CONFIG_MAP, DEPLOYMENT, POD
@@ -241,15 +241,6 @@ async def test_a_new_configuration_is_applied_over_the_old_one_whatever_changed(
     assert bot_deployment(after, second).config_hash == second.hash
     assert not bot_deployment(after, second).drifted
     assert config_map["data"] == second.config_map["data"]
-
-
-async def test_scaled_to_zero_nothing_else_changes(cluster: Cluster, namespace: str) -> None:
-    wanted = objects_of(await pinned(cluster, namespace, {}))
-    _, before = await applied(cluster, namespace, wanted)
-    after = await cluster.apply(DEPLOYMENT, namespace, "rain", scaled_to_zero(wanted.deployment))
-    assert covers(after, scaled_to_zero(wanted.deployment))
-    assert after["spec"] == {**before["spec"], "replicas": 0}
-    assert bot_deployment(after, wanted).replicas == 0
 
 
 async def test_both_objects_go_with_their_market(cluster: Cluster, kubectl: Any, namespace: str, controllers: None) -> None:

@@ -123,12 +123,13 @@ async def test_with_the_rights_it_asks_for_everything_works_and_no_secret_can_be
 
 
 async def test_with_discovery_the_markets_of_the_venue_get_bots_and_a_pinned_one_stays_a_persons(
-    at: World, service_account: Callable[..., Path]
+    at: World, service_account: Callable[..., Path], tmp_path: Path
 ) -> None:
-    wanted = '{"MIN_VOLUME": "0", "MIN_LIQUIDITY": "0", "MARKET_PATTERNS": "rain-*"}'
+    (tmp_path / "rain.env").write_text("MIN_VOLUME=0\nMIN_DURATION_HOURS=0.01\nMARKET_PATTERNS=rain-*\nENABLE_BOOK_SCREEN=false\n")
+    found = {"DISCOVERY": "true", "DISCOVERY_PROFILE": "rain", "PROFILES_DIR": str(tmp_path), "DISCOVERY_INTERVAL_S": "2"}
     await at.apply(arb_market("rain-0"))
     account = service_account("operator", list(RULES))
-    await at.running(kubeconfig=account, DISCOVERY="true", MAX_MARKETS="5", DISCOVERY_INTERVAL_S="2", BOT_ENVIRONMENT=wanted)
+    await at.running(kubeconfig=account, MAX_MARKETS="5", **found)
     await at.until(lambda: number_of_bots(at, 5), "there are as many bots as there may be")
     labels = [body["metadata"].get("labels", {}).get("kabobagool.io/origin") for body in (await at.objects("arbmarkets")).values()]
     assert sorted(map(str, labels)) == ["None", *["discovered"] * 4]

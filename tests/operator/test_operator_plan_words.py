@@ -31,6 +31,7 @@ from kabobagool.gate.interface import WALLET
 from kabobagool_operator.arbmarket_status import Condition, PositionFacts, Status
 from kabobagool_operator.conditions import Reason, Type
 from kabobagool_operator.facts import PodFacts
+from kabobagool_operator.plan import plan
 from kabobagool_operator.plan_beliefs import is_bot_of
 from kabobagool_operator.plan_types import Action, Plan
 
@@ -212,3 +213,9 @@ def test_without_a_gate_nothing_is_missing() -> None:
 def test_a_gate_that_is_away_still_shows_the_halt_that_was_seen_last() -> None:
     made = ours(OLD, running(gate=replace(halted(WALLET), reachable=False)))
     assert message(made, Type.PAUSED) == "Everything is stopped by anna: maintenance of the wallet"
+
+
+@pytest.mark.parametrize(("said", "reason"), [("exceeded quota: pods", Reason.QUOTA), ("violates PodSecurity", Reason.REFUSED)])
+def test_pods_that_cannot_be_made_are_a_quota_only_when_the_api_server_says_so(said: str, reason: Reason) -> None:
+    made = plan(OLD, running(deployment=deployment(ready=False, quota_message=said), pods=(), gate=gate(None)), POLICY, NOW)
+    assert next(condition.reason for condition in made.conditions if condition.type is Type.READY) is reason

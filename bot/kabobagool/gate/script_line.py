@@ -19,7 +19,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-LARGEST_BATCH: Final = 32
+LARGEST_BATCH: Final = 64
 """Bounds how long the last one of a batch waits for its answer."""
 NOT_DONE: Final = (RedisError, OSError, TimeoutError)
 

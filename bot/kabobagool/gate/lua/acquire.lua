@@ -11,18 +11,6 @@ local function refused(reason, retry_after)
     return {reason, state.epoch, retry_after, 0, 0}
 end
 
--- The number of the caller's lease, which is taken when it never had one; else nil, why, and for how long.
-local function own_lease()
-    if lease_number == 0 then
-        return available_lease(market, holder)
-    end
-    local number, until_us = lease_of(market)
-    if number == lease_number then
-        return number
-    end
-    return nil, 'lease_lost', math.max(until_us - now, RECHECK)
-end
-
 local function wait_in(lane, arrival)
     local burst_us = lane.burst * lane.interval
     return math.max(0, math.max(arrival, now) + math.min(cost * lane.interval, burst_us) - burst_us - now)
@@ -35,8 +23,16 @@ local reason, retry_after = objection(market, notional, is_new_pair, caps)
 if reason then
     return refused(reason, retry_after)
 end
-local number
-number, reason, retry_after = own_lease()
+-- A caller that never held the market takes its lease along; whoever names one must still be its holder.
+local number = lease_number
+if lease_number == 0 then
+    number, reason, retry_after = available_lease(market, holder)
+else
+    local held, until_us = lease_of(market)
+    if held ~= lease_number then
+        number, reason, retry_after = nil, 'lease_lost', math.max(until_us - now, RECHECK)
+    end
+end
 if not number then
     return refused(reason, retry_after)
 end

@@ -39,21 +39,18 @@ local function empty_lanes(state, moment, wallet_slots, pair_slots)
     state.pairs = math.max(state.pairs, moment + (PAIR_LANE.burst - pair_slots) * PAIR_LANE.interval)
 end
 
+local state = load_state()
+local now = current_time(state)
+
 -- A server process that did not count the grants itself (restarted, flushed, promoted from a replica) may miss some, and some leases.
 -- It begins a new epoch: silent for as long as an earlier grant may still be on its way or an earlier lease last, then with an empty
 -- bucket.
-local function begin_epoch(state, now)
+if string.sub(state.epoch, 1, #SERVER) ~= SERVER then
     state.epoch = SERVER .. ':' .. whole(now)
     state.silent_until = now + SILENCE
     empty_lanes(state, state.silent_until, WALLET_LANE.at_start, PAIR_LANE.at_start)
     state.last = 0
     save(state)
-end
-
-local state = load_state()
-local now = current_time(state)
-if string.sub(state.epoch, 1, #SERVER) ~= SERVER then
-    begin_epoch(state, now)
 end
 
 local function forgot_the_caller()
@@ -107,14 +104,9 @@ end
 
 -- What forbids these orders whatever the rate, and after how many microseconds to ask again.
 local function objection(market, notional, is_new_pair, caps)
-    local scopes = {'wallet', market}
-    if is_new_pair then
-        scopes = {'wallet', market, 'draining:wallet', 'draining:' .. market}
-    end
-    for _, halted in ipairs(redis.call('HMGET', HALTS, unpack(scopes))) do
-        if halted then
-            return 'halted', RECHECK
-        end
+    local halted = redis.call('HMGET', HALTS, 'wallet', market, 'draining:wallet', 'draining:' .. market)
+    if halted[1] or halted[2] or (is_new_pair and (halted[3] or halted[4])) then
+        return 'halted', RECHECK
     end
     if now < state.paused then
         return 'venue_paused', state.paused - now

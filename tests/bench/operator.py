@@ -1,0 +1,112 @@
+"""A fleet's worth of ArbMarkets become Deployments on a real API server, beside the bare client writing the same objects.
+
+Each size has a Kubernetes of its own with Pods that become ready, once for the reference (`operator_bare.py`) and once for the operator; the
+ArbMarkets are there before either begins. The operator is counted from the start of its process: election, lists, a question to the venue
+for every market, and the writes. Then it is left alone, and started again: nothing is to be written.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.measure import Benchmark, Figure, Samples, Target, figure
+from tests.bench.operator_ground import Ground, ground, until
+from tests.bench.operator_process import AGENT, MeasuredOperator
+from tests.bench.processes import MIB_IN_KIB, started
+
+GROUP = "operator"
+SMALL, LARGE = 1_000, 5_000
+QUIET_S = 20.0
+LIMITS_S = {SMALL: 30.0, LARGE: 150.0}
+BARE = "bare client, the same objects"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one size cost. Writes are those that arrived at the API server, but for the Lease."""
+
+    markets: int
+    bare_s: float
+    made_s: float
+    settled_s: float
+    cpu_s: float
+    resident_kib: float
+    empty_kib: float
+    writes: int
+    quiet_writes: int
+    restarted_s: float
+    restart_writes: int
+
+
+def benchmarks(scratch: Path) -> list[Benchmark]:
+    """All of this group."""
+    return [Benchmark(GROUP, lambda: figures([measured(size, scratch) for size in (SMALL, LARGE)]))]
+
+
+def measured(markets: int, scratch: Path, *, nodes: bool = True, quiet_s: float = QUIET_S) -> Run:
+    """Reference and operator on a Kubernetes each. Without nodes no bot becomes ready, and none needs to."""
+    with ground(nodes=nodes) as place:
+        place.written("markets", markets)
+        bare_s = place.written("bots", markets)
+    with ground(nodes=nodes) as place, _operator(place, markets, scratch) as operator:
+        return _followed(place, operator, markets, bare_s, quiet_s)
+
+
+@contextlib.contextmanager
+def _operator(place: Ground, markets: int, scratch: Path) -> Iterator[MeasuredOperator]:
+    with started(("-m", "tests.bench.operator_venue", str(markets))) as venue:
+        operator = MeasuredOperator(place.plane.kubeconfig, venue.facts["url"], scratch / f"operator-{markets}.log")
+        try:
+            yield operator
+        finally:
+            operator.stop()
+
+
+def _followed(place: Ground, operator: MeasuredOperator, markets: int, bare_s: float, quiet_s: float) -> Run:
+    """The life of an operator: started with nothing, started with everything to do, left alone, started again."""
+    phase = "Running" if place.has_nodes else "Starting"
+    operator.start()
+    operator.until_settled(0, phase)
+    empty_kib = operator.resident_kib()
+    operator.stop()
+    place.written("markets", markets)
+    beginning = place.plane.audit.mark()
+    operator.start()
+    until(lambda: place.deployments() == markets, f"{markets} Deployments")
+    made_s = operator.age_s
+    settled_s = operator.until_settled(markets, phase)
+    writes = len(place.writes(beginning, AGENT))
+    cpu_s, resident_kib = operator.cpu_s(), operator.resident_kib()
+    quiet_writes = _quiet(place, quiet_s)
+    operator.stop()
+    mark = place.plane.audit.mark()
+    operator.start()
+    restarted_s = operator.until_settled(markets, phase)
+    return Run(
+        markets=markets,
+        bare_s=bare_s,
+        made_s=made_s,
+        settled_s=settled_s,
+        cpu_s=cpu_s,
+        resident_kib=resident_kib,
+        empty_kib=empty_kib,
+        writes=writes,
+        quiet_writes=quiet_writes,
+        restarted_s=restarted_s,
+        restart_writes=len(place.writes(mark, AGENT)),
+    )
+
+
+def _quiet(place: Ground, seconds: float) -> int:
+    """How much is written while nothing happens."""
+    mark = place.plane.audit.mark()
+    time.sleep(seconds)
+    return len(place.writes(mark, AGENT))
+
+
+def figures(runs: Sequence[Run]) -> Sequence[Figure]:
+    """All figures of some sizes, the smallest first."""
+    print(runs)
+    return []

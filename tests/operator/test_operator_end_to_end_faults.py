@@ -1,0 +1,155 @@
+"""What the operator stands on breaks: the API server, a watch that hangs, the order gate. It neither dies for ever nor forgets anything."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.operator.operator_rig import OperatorProcess, World, arb_market, conditions, phase, world
+from tests.support.wire import Wire
+
+SLUGS = ("rain", "snow", "hail", "dew")
+OUTAGE_S = 8.0
+LONGEST_SILENCE_S = 150.0
+"""A watch that hears nothing is begun anew after 70 s."""
+CRDS = Path(__file__).parents[2] / "crds"
+
+
+@pytest.fixture
+async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
+    async with world(tmp_path, control_plane, namespace, *SLUGS) as around:
+        yield around
+
+
+async def starts(at: World, name: str) -> None:
+    await at.until_market(name, lambda body: phase(body) == "Starting" and "deployment" in body["status"], "starts")
+
+
+class Kubelet:
+    """Starts an operator again that ended by itself, as a node would; counts how often."""
+
+    def __init__(self, operator: OperatorProcess) -> None:
+        self._operator = operator
+        self.restarts = 0
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            if self._operator.pid is None:
+                self.restarts += 1
+                self._operator.start()
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+
+async def test_an_api_server_that_is_killed_and_comes_back_costs_one_restart_at_most(
+    tmp_path: Path, own_control_plane: Callable[..., Any]
+) -> None:
+    plane = own_control_plane(controllers=True)
+    admin = plane.kubectl()
+    admin("apply", "--server-side", "--filename", str(CRDS))
+    admin("wait", "--for=condition=Established", "--timeout=60s", "--filename", str(CRDS))
+    admin("create", "namespace", "storm")
+    async with world(tmp_path, plane, "storm", *SLUGS) as at:
+        operator = await at.running()
+        kubelet = Kubelet(operator)
+        await at.apply(arb_market("rain"), arb_market("snow"))
+        await starts(at, "rain")
+        await starts(at, "snow")
+        plane.kill_api_server()
+        await asyncio.sleep(OUTAGE_S)
+        await asyncio.to_thread(plane.restart_api_server)
+        await at.apply(arb_market("hail"))
+        await at.ask("delete", "deployment", "rain")
+        await at.ask("delete", "arb", "snow", "--wait=false")
+        await starts(at, "hail")
+        await at.until(lambda: there_are(at, {"rain", "hail"}), "all is as it should be")
+        kubelet.stop()
+        assert kubelet.restarts <= 1
+        assert await operator.stop() == 0
+
+
+async def there_are(at: World, names: set[str]) -> bool:
+    return set(await at.objects("deployments")) == names == set(await at.objects("arbmarkets"))
+
+
+class StaleWire(Wire):
+    """Connections that are open when it is told so hang for ever; new ones work."""
+
+    def hang(self) -> None:
+        """Whoever listens now hears nothing more, and is not told."""
+        self.half_open()
+        self.requests_pass, self.replies_pass = asyncio.Event(), asyncio.Event()
+        self.mend()
+
+
+async def test_a_watch_that_hangs_is_noticed_and_nothing_that_happened_meanwhile_is_missed(at: World, control_plane: Any) -> None:
+    wire = StaleWire(control_plane.port)
+    await wire.start()
+    try:
+        kubeconfig = control_plane.kubeconfig_with(control_plane.token, port=wire.port)
+        operator = await at.running(kubeconfig=kubeconfig, LEASE_S="20", RENEW_DEADLINE_S="16", RETRY_S="1")
+        await at.apply(arb_market("rain"), arb_market("snow"))
+        await starts(at, "rain")
+        await starts(at, "snow")
+        pid = operator.pid
+        wire.hang()
+        await at.apply(arb_market("hail"))
+        await at.ask("delete", "deployment", "rain")
+        before = (await at.objects("deployments"))["snow"]["metadata"]["uid"]
+        await at.until(lambda: there_are_bots(at, {"rain", "snow", "hail"}), "the watch goes on", patience_s=LONGEST_SILENCE_S)
+        assert (await at.objects("deployments"))["snow"]["metadata"]["uid"] == before
+        assert operator.pid == pid, "it was not started again for that"
+        assert (await operator.probe("/healthz"))[0] == 200
+    finally:
+        await wire.go_down()
+
+
+async def there_are_bots(at: World, names: set[str]) -> bool:
+    return set(await at.objects("deployments")) == names
+
+
+async def test_an_order_gate_that_goes_is_said_and_keeps_nobody_from_going(at: World) -> None:
+    operator = await at.running()
+    await at.apply(arb_market("rain"), arb_market("snow", drainTimeoutSeconds=5))
+    for name in ("rain", "snow"):
+        await at.reports(name, f"kabobagool@{await at.pod_is(name)}/1/abc")
+    for name in ("rain", "snow"):
+        await at.until_market(name, lambda body: phase(body) == "Running", "runs")
+    pid = operator.pid
+    at.server.kill()
+    market = await at.until_market("rain", lambda body: conditions(body)["Degraded"] == "True/GateUnavailable", "says so")
+    assert conditions(market)["Ready"] == "True/Running", "the bot goes on"
+    await at.ask("delete", "arb", "snow", "--timeout=80s")
+    await at.apply(arb_market("hail"))
+    await at.until_market("hail", lambda body: "deployment" in body.get("status", {}), "has a bot")
+    at.server.start()
+    await at.reports("rain", next(iter(pods_of(await at.objects("pods"), "rain"))))
+    await at.until_market("rain", lambda body: conditions(body)["MarketDataFresh"] == "True/Fresh", "is heard again")
+    assert operator.pid == pid
+    assert set(await at.objects("deployments")) == {"rain", "hail"}
+
+
+def pods_of(pods: dict[str, Any], name: str) -> list[str]:
+    """The names at the gate of a market's bots."""
+    return [f"kabobagool@{pod}/1/abc" for pod, body in pods.items() if body["metadata"]["labels"]["app.kubernetes.io/instance"] == name]
+
+
+async def test_without_the_definition_of_arbmarkets_it_waits_and_says_so(tmp_path: Path, own_control_plane: Callable[..., Any]) -> None:
+    plane = own_control_plane()
+    admin = plane.kubectl()
+    admin("create", "namespace", "early")
+    async with world(tmp_path, plane, "early", *SLUGS) as at:
+        operator = at.operator()
+        operator.start()
+        await at.until(lambda: operator.said("ArbMarkets cannot be listed; is the CRD installed?"), "it says so")
+        status, answer = await operator.probe("/readyz")
+        assert status == 503
+        assert json.loads(answer)["complaints"] == ["not_listed_yet: arbmarkets", "not_listed_yet: deployments", "not_listed_yet: pods"]
+        assert (await operator.probe("/healthz"))[0] == 200
+        admin("apply", "--server-side", "--filename", str(CRDS))
+        await at.until(lambda: bool(operator.said("leading")), "it begins by itself")
