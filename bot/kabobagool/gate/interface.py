@@ -88,6 +88,25 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     result: Micros = 0
 
 
+class StakeNumbers(Protocol):
+    """What the gate's caps are held against, in micro-dollars over all markets of the wallet."""
+
+    @property
+    def at_stake(self) -> Micros:
+        """Spent, and not come back."""
+        ...
+
+    @property
+    def orphans(self) -> Micros:
+        """Cost of shares without a partner."""
+        ...
+
+    @property
+    def lost_today(self) -> Micros:
+        """Lost since midnight UTC, gains negative."""
+        ...
+
+
 class IntentNote(msgspec.Struct, frozen=True, kw_only=True):
     """Orders that are about to be sent together, by the hashes they will have at the venue. `text` is the writer's own.
 

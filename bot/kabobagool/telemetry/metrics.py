@@ -19,6 +19,7 @@ from kabobagool.domain.intent import Purpose
 from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.money import MICRO, PRICE_ONE, Micros, Price
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Rejection, Unknown
+from kabobagool.gate.interface import StakeNumbers
 from kabobagool.telemetry.metric_table import METRICS, PREFIX, Metric
 
 OUTCOME_LABELS = tuple(outcome.name.lower() for outcome in Outcome)
@@ -56,25 +57,6 @@ class EdgeNumbers(Protocol):
     @property
     def rejected(self) -> Mapping[str, int]:
         """Those not acted on, by reason."""
-        ...
-
-
-class StakeNumbers(Protocol):
-    """What the gate's caps are held against, in micro-dollars over all markets of the wallet."""
-
-    @property
-    def at_stake(self) -> Micros:
-        """Spent, and not come back."""
-        ...
-
-    @property
-    def orphans(self) -> Micros:
-        """Cost of shares without a partner."""
-        ...
-
-    @property
-    def lost_today(self) -> Micros:
-        """Lost since midnight UTC, gains negative."""
         ...
 
 

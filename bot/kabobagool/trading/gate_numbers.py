@@ -5,28 +5,9 @@ Kept by whoever uses the gate (`gate_watch.py`, `market_lease.py`); `telemetry/m
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from kabobagool.domain.money import Micros
-
-
-class StakeNumbers(Protocol):
-    """What the caps are held against, over all markets of the wallet."""
-
-    @property
-    def at_stake(self) -> Micros:
-        """Dollars at stake."""
-        ...
-
-    @property
-    def orphans(self) -> Micros:
-        """What shares without a partner cost."""
-        ...
-
-    @property
-    def lost_today(self) -> Micros:
-        """What was lost since midnight UTC, gains negative."""
-        ...
+from kabobagool.gate.interface import StakeNumbers
 
 
 @dataclass(slots=True)
@@ -36,7 +17,7 @@ class GateNumbers:
     reachable: bool | None = None
     tokens_left: int | None = None
     halts: int | None = None
-    stakes: "StakeNumbers | None" = None
+    stakes: StakeNumbers | None = None
     """Known of every gate: one in this process counts them itself."""
     caps: Mapping[str, Micros] = field(default_factory=dict)
     """The caps there are, by the refusal they are the reason of."""
