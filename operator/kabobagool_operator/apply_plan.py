@@ -12,13 +12,12 @@ from kabobagool_operator.bot_writer import write_bot
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_errors import ClusterError
-from kabobagool_operator.deployment import Desired
 from kabobagool_operator.gate_view import GateView
 from kabobagool_operator.kinds import ARB_MARKET, CONFIG_MAP, DEPLOYMENT, Kind
 from kabobagool_operator.labels import FINALIZER, INSTANCE, MANAGED_BY, MANAGER
 from kabobagool_operator.observe import Sight
 from kabobagool_operator.plan_types import Action
-from kabobagool_operator.refusals import Refusal, Refusals
+from kabobagool_operator.refusals import Refusals
 
 FINALIZERS: Final = "/metadata/finalizers"
 Operations = Sequence[dict[str, Any]]
@@ -33,21 +32,25 @@ class Hands:
         self._gate = gate
         self._refusals = refusals
 
-    async def carry_out(self, actions: Sequence[Action], market: Metadata, sight: Sight) -> Refusal | None:
-        """Do all of it. What was refused for good, None when nothing was. Raises a ClusterError for what may work later."""
-        refusal = None
-        for action in actions:
-            refusal = await self._do(action, market, sight) or refusal
-        return refusal
+    async def carry_out(self, actions: Sequence[Action], market: Metadata, sight: Sight) -> tuple[Action, ...]:
+        """Do what there is to do; what of it was done, or refused for good. Raises a ClusterError for what may work later."""
+        due = tuple(action for action in actions if not self._is_put_off(action, market, sight))
+        for action in due:
+            await self._do(action, market, sight)
+        return due
 
-    async def _do(self, action: Action, market: Metadata, sight: Sight) -> Refusal | None:
+    def _is_put_off(self, action: Action, market: Metadata, sight: Sight) -> bool:
+        """Whether it was refused a moment ago."""
+        return action is Action.APPLY_BOT and self._refusals.is_recent(market.name, sight.observed.desired_hash)
+
+    async def _do(self, action: Action, market: Metadata, sight: Sight) -> None:
         match action:
             case Action.ADD_FINALIZER:
                 await self._add_finalizer(market)
             case Action.REMOVE_FINALIZER:
                 await self._remove_finalizer(market)
             case Action.APPLY_BOT:
-                return await self._apply_bot(market, sight)
+                await self._apply_bot(market, sight)
             case Action.SCALE_TO_ZERO:
                 await self._scale_to_zero(market, sight)
             case Action.REMOVE_BOT:
@@ -60,25 +63,20 @@ class Hands:
                     await self._gate.lift_draining(sight.wallet, sight.condition_id)
             case _:
                 assert_never(action)
-        return None
 
-    async def _apply_bot(self, market: Metadata, sight: Sight) -> Refusal | None:
+    async def _apply_bot(self, market: Metadata, sight: Sight) -> None:
         wanted = sight.desired
-        if wanted is None or self._refusals.is_recent(market.name, wanted.hash):
-            return None
+        if wanted is None:
+            return
         try:
-            await self._apply(wanted)
+            self._learn(DEPLOYMENT, await write_bot(self._cluster, wanted))
         except ClusterError as e:
-            if (refusal := self._refusals.note(market.name, wanted.hash, e)) is None:
+            if not self._refusals.note(market.name, wanted.hash, e):
                 raise
-            return refusal
+            return
         self._refusals.clear(market.name)
         if sight.observed.deployment is not None and sight.observed.deployment.config_hash != wanted.hash:
             await self._remove_config_maps(market, but=wanted.config_map["metadata"]["name"])
-        return None
-
-    async def _apply(self, wanted: Desired) -> None:
-        self._learn(DEPLOYMENT, await write_bot(self._cluster, wanted))
 
     async def _scale_to_zero(self, market: Metadata, sight: Sight) -> None:
         """Nothing but the number changes: a bot is told to end with the configuration that it runs with."""

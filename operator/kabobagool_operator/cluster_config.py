@@ -36,6 +36,7 @@ async def load_configuration(
         _as_pod(configuration, environ, service_account)
     else:
         await _from_file(configuration, kubeconfig or _usual_file(environ), context)
+    configuration.client_session_kwargs = {"trust_env": False}  # else two threads are asked about proxies and ~/.netrc at every request
     return configuration
 
 

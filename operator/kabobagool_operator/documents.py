@@ -10,6 +10,7 @@ from typing import Final
 
 from kabobagool_operator.conditions import MEANINGS, MEANINGS_OF_TYPES, Reason, Type
 from kabobagool_operator.labels import ANNOTATIONS, FIELD_MANAGER, FINALIZER, LABELS
+from kabobagool_operator.operator_metrics import CONTROLLER, operator_metrics_reference
 
 CONDITIONS: Final = """# Conditions
 
@@ -31,6 +32,22 @@ hedges when it is told to end.
 
 This page is written by `python -m kabobagool_operator.documents docs`.
 """
+METRICS_PAGE: Final = f"""# The operator's metrics
+
+`GET /metrics` on the port of `KABOBAGOOL_HEALTH_PORT` (8080), beside `/healthz` and `/readyz`. The names are those of controller-runtime,
+so that its dashboards work here; there is one controller and one queue, and both are called `{CONTROLLER}`. A standby answers too; only the
+replica that leads does the work, and says so with `leader_election_master_status`. What the bots count is in [metrics.md](metrics.md).
+
+| You want to know | Ask |
+|---|---|
+| does anybody lead? | `sum(leader_election_master_status)` is 1, and for no longer than a lease time 0 |
+| does it keep up? | `workqueue_depth` returns to 0; `workqueue_longest_running_processor_seconds` stays below a minute |
+| what fails? | `rate(controller_runtime_reconcile_errors_total[5m])`, `kabobagool_operator_failing_markets`; the log says which and why |
+| how is the fleet? | `sum by (phase) (kabobagool_operator_markets)` |
+| what does it cost the API server? | `sum by (method, code) (rate(rest_client_requests_total[5m]))`; nothing new, no writes |
+
+This page is written by `python -m kabobagool_operator.documents docs`.
+"""
 
 
 def conditions_page() -> str:
@@ -46,7 +63,16 @@ def labels_page() -> str:
     return f"{LABELS_PAGE}\n## Labels\n\n{labels}\n\n## Annotations\n\n{annotations}\n"
 
 
-PAGES: Final[Mapping[str, Callable[[], str]]] = {"conditions.md": conditions_page, "labels.md": labels_page}
+def metrics_page() -> str:
+    """Render docs/operator-metrics.md."""
+    return f"{METRICS_PAGE}\n## Metrics\n\n{operator_metrics_reference()}"
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "conditions.md": conditions_page,
+    "labels.md": labels_page,
+    "operator-metrics.md": metrics_page,
+}
 """Name of a page to what renders it."""
 
 

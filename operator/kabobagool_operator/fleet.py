@@ -22,7 +22,6 @@ from kabobagool_operator.rollout import Memory, allot
 from kabobagool_operator.rollout_rows import Row
 
 TICK_S: Final = 1.0
-SOONEST_S: Final = 0.1
 PINNED: Final = "pinned"
 NOT_YET: Final = Slots(may_create=False, may_roll=False)
 

@@ -15,9 +15,10 @@ from typing import Final
 from kubernetes.aio.client.configuration import Configuration
 
 from kabobagool.clock import Clock, SystemClock
+from kabobagool_operator.assembly import Parts, Surroundings, assemble
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.leader import Elector, Timings
-from kabobagool_operator.leading import Leading, PartEndedError
+from kabobagool_operator.leading import Leading, PartEndedError, cancelled
 from kabobagool_operator.lease import ClusterLease
 from kabobagool_operator.operator_metrics import OperatorMetrics
 from kabobagool_operator.policy import Policy
@@ -46,7 +47,7 @@ class Operator:
         self._identity = f"{policy.identity}_{secrets.token_hex(4)}"
         self._metrics = OperatorMetrics()
         self._queue: WorkQueue[str] = WorkQueue(clock=clock, rng=rng, observer=self._metrics)
-        self._leading: Leading | None = None
+        self._parts: Parts | None = None
         self._stop = asyncio.Event()
         timings = Timings(int(policy.lease_s), policy.renew_deadline_s, policy.retry_s)
         self._lease_rest = Rest(configuration, rate=None, observer=self._metrics, timeout_s=policy.renew_deadline_s / 2)
@@ -99,18 +100,11 @@ class Operator:
     async def _lead(self, server: ProbeServer) -> bool:
         keeping = asyncio.create_task(self._elector.keep(), name="lease")
         await asyncio.sleep(0)
-        leading = self._leading = Leading(
-            self._policy,
-            configuration=self._configuration,
-            cluster=Cluster(self._rest),
-            queue=self._queue,
-            clock=self._clock,
-            rng=self._rng,
-            identity=self._identity,
-        )
-        self._metrics.watch_markets(leading.fleet.counts)
-        work = asyncio.create_task(leading.run(self._stop), name="leading")
-        signals = asyncio.create_task(self._take_signals_back(leading), name="signals")
+        around = self._surroundings()
+        parts = self._parts = assemble(around, self._configuration)
+        self._metrics.watch_markets(parts.fleet.counts)
+        work = asyncio.create_task(Leading(parts, around).run(self._stop), name="leading")
+        signals = asyncio.create_task(self._take_signals_back(parts.watches.begun), name="signals")
         try:
             await asyncio.wait({keeping, work}, return_when=asyncio.FIRST_COMPLETED)
             if keeping.done():
@@ -120,21 +114,32 @@ class Operator:
         except PartEndedError as e:
             log.exception("the operator ends, for a part of it ended", extra={"error": str(e)})
             return False
+        except Exception:
+            log.exception("the operator ends, for it could not begin to lead")
+            return False
         finally:
-            for task in (signals, work, keeping):
-                task.cancel()
-            await asyncio.gather(signals, work, keeping, return_exceptions=True)
+            await cancelled(signals, work, keeping)
             await self._elector.release()
             await server.stop()
-            await leading.close()
+            await parts.close()
 
-    async def _take_signals_back(self, leading: Leading) -> None:
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            policy=self._policy,
+            cluster=Cluster(self._rest),
+            queue=self._queue,
+            clock=self._clock,
+            rng=self._rng,
+            identity=self._identity,
+        )
+
+    async def _take_signals_back(self, taken: asyncio.Event) -> None:
         """Kopf makes itself the one who is told to stop; we have more to finish than it knows of."""
-        await leading.watches.begun.wait()
+        await taken.wait()
         self._listen_to_signals()
 
     def _facts(self) -> ProbeFacts:
-        activity = self._leading.activity if self._leading is not None else None
+        activity = self._parts.activity if self._parts is not None else None
         return ProbeFacts(
             watch_silence_s=activity.silence_s if activity is not None else {},
             unlisted=activity.unlisted if activity is not None else (),

@@ -3,7 +3,7 @@
 `reconcile.py` calls it before it plans. What is wanted is made here too, because whether the Deployment is as it should be is a fact.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -14,6 +14,7 @@ from kabobagool_operator.blueprints import Blueprint, Blueprints
 from kabobagool_operator.caches import Body, Caches
 from kabobagool_operator.deployment import Desired
 from kabobagool_operator.directory import Directory
+from kabobagool_operator.drift_memory import DriftMemory
 from kabobagool_operator.facts import BotDeployment, GateFacts, Observed, PodFacts, Resolution
 from kabobagool_operator.fleet import Fleet
 from kabobagool_operator.gate_view import GateView
@@ -49,6 +50,7 @@ class Observer:
     blueprints: Blueprints
     refusals: Refusals
     live_wallet: str | None
+    drift: DriftMemory = field(default_factory=DriftMemory)
 
     def observe(self, market: ArbMarket, now: datetime) -> Sight:
         """A market whose spec can be read."""
@@ -82,12 +84,12 @@ class Observer:
         condition_id: str | None = None,
     ) -> Sight:
         pods = tuple(pod_facts(pod, now=now) for pod in self.caches.children(POD, name))
-        body = next(iter(self.caches.children(DEPLOYMENT, name)), None)
+        body = next((found for found in self.caches.children(DEPLOYMENT, name) if found["metadata"]["name"] == name), None)
         wanted = blueprint.desired
         refusal = self.refusals.of(name, wanted.hash if wanted else "")
         observed = Observed(
             resolution=resolution,
-            deployment=_deployment(body, wanted, pods),
+            deployment=self._deployment(body, wanted, pods),
             pods=pods,
             gate=gate,
             slots=self.fleet.slots(name),
@@ -105,6 +107,5 @@ class Observer:
             return OUT_OF_REACH
         return self.gate.facts(wallet, facts.condition_id if facts is not None else "")
 
-
-def _deployment(body: Body | None, wanted: Desired | None, pods: tuple[PodFacts, ...]) -> BotDeployment | None:
-    return None if body is None else bot_deployment(body, wanted, pods)
+    def _deployment(self, body: Body | None, wanted: Desired | None, pods: tuple[PodFacts, ...]) -> BotDeployment | None:
+        return None if body is None else bot_deployment(body, wanted, pods, is_covered=self.drift.covers)

@@ -68,7 +68,7 @@ def _make(case: Case) -> Step:
         phase = Phase.PENDING if case.observed.refused_by_quota else Phase.FAILED
         return Step(actions=actions, phase=phase, ready=not_ready(_refusal(case), refused), requeue_after_s=REFUSED_LOOK_S)
     if not may_create:
-        return Step(phase=Phase.PENDING, ready=not_ready(Reason.WAITING_FOR_SLOT), requeue_after_s=SOON_S)
+        return Step(phase=Phase.PENDING, ready=not_ready(Reason.WAITING_FOR_SLOT))  # the fleet wakes whose turn it is
     return Step(actions=actions, phase=Phase.STARTING, ready=not_ready(Reason.STARTING), requeue_after_s=SOON_S)
 
 

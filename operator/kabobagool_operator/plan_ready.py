@@ -10,7 +10,7 @@ import msgspec
 from kabobagool_operator.conditions import Condition, Reason
 from kabobagool_operator.facts import PodTrouble
 from kabobagool_operator.plan_case import SILENT_AFTER_S, Case
-from kabobagool_operator.plan_step import SOON_S, is_ready, not_ready
+from kabobagool_operator.plan_step import is_ready, not_ready
 
 STARTUP_S: Final = 60.0
 """A Pod may take so long to become ready; later there is something wrong with it."""
@@ -62,9 +62,9 @@ def settles_in_s(case: Case) -> float | None:
     """When time alone changes what is said of the Pod; None when it does not."""
     pod = case.pod
     if pod is None:
-        return None if case.ready else SOON_S
+        return None if case.ready else STARTUP_S
     limit_s = SILENT_AFTER_S if pod.ready else STARTUP_S
-    return min(SOON_S, limit_s - pod.age_s + 0.1) if pod.age_s < limit_s and not (pod.ready and case.report) else None
+    return limit_s - pod.age_s + 0.1 if pod.age_s < limit_s and not (pod.ready and case.report) else None
 
 
 def _pod_obstacle(case: Case) -> Obstacle | None:

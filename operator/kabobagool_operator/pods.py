@@ -4,7 +4,7 @@
 trouble is somebody else's to mend: the trader's Secret, the administrator's quota, the registry, the bot itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from kabobagool_operator.labels import CONFIG_HASH
 from kabobagool_operator.pod_trouble import restarts_of, trouble_of
 
 Body = Mapping[str, Any]
+IsCovered = Callable[[Body, Body], bool]
 
 NOTHING: Final[Body] = {}
 
@@ -37,8 +38,10 @@ def pod_facts(pod: Body, *, now: datetime) -> PodFacts:
     )
 
 
-def bot_deployment(deployment: Body, wanted: Desired | None, pods: Sequence[PodFacts] = ()) -> BotDeployment:
-    """The facts of a Deployment; `wanted` is None when it is not known what it should be.
+def bot_deployment(
+    deployment: Body, wanted: Desired | None, pods: Sequence[PodFacts] = (), *, is_covered: IsCovered = covers
+) -> BotDeployment:
+    """The facts of a Deployment; `wanted` is None when it is not known what it should be. `is_covered` is `covers`, or remembers it.
 
     It has drifted when `write_bot` would change something: also when its `pods` miss their ConfigMap, because somebody deleted it.
     """
@@ -50,7 +53,7 @@ def bot_deployment(deployment: Body, wanted: Desired | None, pods: Sequence[PodF
         config_hash=_hash(template.get("metadata") or NOTHING),
         replicas=spec.get("replicas", 1),
         ready=status.get("readyReplicas", 0) > 0 and status.get("observedGeneration", 0) >= metadata.get("generation", 0),
-        drifted=wanted is not None and _has_drifted(deployment, wanted, pods),
+        drifted=wanted is not None and _has_drifted(deployment, wanted, pods, is_covered),
         deleting=bool(metadata.get("deletionTimestamp")),
         image=_image(template["spec"]),
         quota_message=str((_true_condition(deployment, "ReplicaFailure") or NOTHING).get("message", "")),
@@ -62,11 +65,11 @@ def missing_config_map(name: str) -> str:
     return f'configmap "{name}" not found'
 
 
-def _has_drifted(deployment: Body, wanted: Desired, pods: Sequence[PodFacts]) -> bool:
+def _has_drifted(deployment: Body, wanted: Desired, pods: Sequence[PodFacts], is_covered: IsCovered) -> bool:
     missing = missing_config_map(wanted.config_map["metadata"]["name"])
     if any(missing in pod.message for pod in pods):
         return True
-    return patched_by_us(deployment) is not None or not covers(deployment, wanted.deployment)
+    return patched_by_us(deployment) is not None or not is_covered(deployment, wanted.deployment)
 
 
 def _status(body: Body) -> Body:

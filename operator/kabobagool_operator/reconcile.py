@@ -88,9 +88,9 @@ class Reconciler:
             return None
         judged = self._judge(found)
         await self._writer.post(judged.metadata, judged.plan.notices)
-        await self._hands.carry_out(judged.plan.actions, judged.metadata, judged.sight)
-        _tell(judged)
-        return await self._report(name, judged)
+        done = await self._hands.carry_out(judged.plan.actions, judged.metadata, judged.sight)
+        _tell(judged, done)
+        return await self._report(name, judged, done)
 
     def _judge(self, found: SeenMarket) -> Judged:
         now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
@@ -107,12 +107,12 @@ class Reconciler:
         problem = found.problem or ArbMarketError("it cannot be read")
         return plan_unreadable(found.metadata, status, problem, observed, self._policy, now)
 
-    async def _report(self, name: str, judged: Judged) -> float | None:
+    async def _report(self, name: str, judged: Judged, done: tuple[Action, ...]) -> float | None:
         """Say how things are after what was done; a market that was let go has nothing more to say."""
-        if Action.REMOVE_FINALIZER in judged.plan.actions:
+        if Action.REMOVE_FINALIZER in done:
             return judged.plan.requeue_after_s
         found = self._caches.markets.get(name)
-        if judged.plan.actions and found is not None:
+        if done and found is not None:
             judged = self._judge(found)
         wait_s = await self._writer.write(judged.metadata, judged.status, judged.said())
         return self._spread(judged.plan.requeue_after_s, wait_s)
@@ -127,14 +127,14 @@ class Reconciler:
         self._refusals.clear(name)
 
 
-def _tell(judged: Judged) -> None:
-    if judged.plan.actions:
+def _tell(judged: Judged, done: tuple[Action, ...]) -> None:
+    if done:
         log.info(
             "a market was acted on",
             extra={
                 "market": judged.metadata.name,
                 "generation": judged.metadata.generation,
-                "actions": [action.value for action in judged.plan.actions],
+                "actions": [action.value for action in done],
                 "phase": judged.plan.phase.value,
             },
         )

@@ -36,13 +36,13 @@ class Refusals:
         found = self.of(name, wanted)
         return found is not None and self._clock.monotonic() - found.at_s < REFUSED_LOOK_S
 
-    def note(self, name: str, wanted: str, error: ClusterError) -> Refusal | None:
-        """Remember a refusal; None when the error is none, and passes by itself."""
+    def note(self, name: str, wanted: str, error: ClusterError) -> bool:
+        """Remember a refusal. False when the error is none, and passes by itself."""
         if not _is_final(error):
-            return None
+            return False
         by_quota = isinstance(error, Forbidden) and error.denial is Denial.QUOTA
         self._refused[name] = Refusal(wanted=wanted, message=str(error), by_quota=by_quota, at_s=self._clock.monotonic())
-        return self._refused[name]
+        return True
 
     def clear(self, name: str) -> None:
         """It was accepted, or the ArbMarket is gone."""

@@ -8,7 +8,7 @@ nothing: no finalizer, no annotation, no Event.
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, cast
 
 import aiohttp
@@ -26,6 +26,8 @@ from kabobagool_operator.watch_activity import WATCH_ENDS_AFTER_S, WatchActivity
 CHUNK: Final = 500
 REQUEST_TIMEOUT_S: Final = 30.0
 CONNECT_TIMEOUT_S: Final = 5.0
+BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8)
+"""An API server that starts refuses for a moment; one that refuses for longer does not mean it for a moment."""
 IDLE_S: Final = 0.5
 EXIT_S: Final = 25.0
 LOGGER: Final = "kopf"
@@ -60,13 +62,16 @@ class Watches:
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`."""
         logging.getLogger(LOGGER).setLevel(logging.WARNING)
-        await kopf.operator(
+        others = asyncio.all_tasks()
+        parts = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=_settings(),
             namespaces=[self._namespace],
             stop_flag=stop,
             ready_flag=self.begun,
         )
+        whole = asyncio.create_task(kopf.run_tasks(parts, ignored=others), name="kopf")
+        await _unless_one_fails(whole, parts)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -88,7 +93,7 @@ class Watches:
             body = cast(Body, event["object"])
             if event["type"] == "DELETED":
                 self._caches.drop(kind, body)
-            elif event["type"] is not None:  # what a list holds is known already
+            else:
                 self._caches.put(kind, body)
 
     def _session(self) -> aiohttp.ClientSession:
@@ -97,6 +102,17 @@ class Watches:
             headers={"User-Agent": USER_AGENT},
             middlewares=[signs_in(self._configuration), notes_watches(self._activity), fills_from_lists(self._caches)],
         )
+
+
+async def _unless_one_fails(whole: asyncio.Task[None], parts: Collection[asyncio.Task[Any]]) -> None:
+    """Wait for kopf to end in order. When a part of it fails it may never end: that is not waited for."""
+    try:
+        done, _ = await asyncio.wait({whole, *parts}, return_when=asyncio.FIRST_COMPLETED)
+        for part in done:
+            part.result()
+        await whole
+    finally:
+        whole.cancel()
 
 
 def signs_in(configuration: Configuration) -> ClientMiddlewareType:
@@ -112,7 +128,7 @@ def signs_in(configuration: Configuration) -> ClientMiddlewareType:
 
 
 def fills_from_lists(caches: Caches) -> ClientMiddlewareType:
-    """Middleware that reads along when kopf lists, so that the caches are complete before the watch begins."""
+    """Middleware that takes in what kopf lists, so that the caches are complete before the watch begins. kopf itself is shown nothing."""
     kinds = {kind.plural: kind for kind in WATCHED}
     uids: dict[Kind, set[str]] = {}
 
@@ -129,6 +145,8 @@ def fills_from_lists(caches: Caches) -> ClientMiddlewareType:
             uids[kind].add(item["metadata"]["uid"])
         if not page["metadata"].get("continue"):
             caches.keep_only(kind, uids.pop(kind), version=int(page["metadata"]["resourceVersion"]))
+        # What kopf is shown it keeps in memory, all of it at once, and begins a task for each object.
+        response._body = msgspec.json.encode({**page, "items": []})
         return response
 
     return fill
@@ -144,6 +162,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = RemembersNothing()
     settings.networking.request_timeout = REQUEST_TIMEOUT_S
     settings.networking.connect_timeout = CONNECT_TIMEOUT_S
+    settings.networking.error_backoffs = BACKOFFS_S
     settings.watching.server_timeout = WATCH_ENDS_AFTER_S
     settings.watching.chunk_size = CHUNK
     settings.queueing.idle_timeout = IDLE_S

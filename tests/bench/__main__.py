@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.bench import catalogue, decision, exchange, fleet, frames, gate, orders, processes, records, sockets
+from tests.bench import catalogue, decision, exchange, fleet, frames, gate, operator, orders, processes, records, sockets
 from tests.bench.measure import Benchmark, Figure
 from tests.bench.report import print_table, say, write_json
 
@@ -46,7 +46,7 @@ def main(words: Sequence[str]) -> int:
     started = time.monotonic()
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD, prefix="bench-") as scratch:
-        groups = (decision, frames, sockets, orders, records, processes, exchange, catalogue, fleet, gate)
+        groups = (decision, frames, sockets, orders, records, processes, exchange, catalogue, fleet, gate, operator)
         everything = [one for group in groups for one in group.benchmarks(Path(scratch))]
         wanted = chosen(everything, words)
         if not wanted:

@@ -1,8 +1,9 @@
 """A fleet's worth of ArbMarkets become Deployments on a real API server, beside the bare client writing the same objects.
 
-Each size has a Kubernetes of its own with Pods that become ready, once for the reference (`operator_bare.py`) and once for the operator; the
-ArbMarkets are there before either begins. The operator is counted from the start of its process: election, lists, a question to the venue
-for every market, and the writes. Then it is left alone, and started again: nothing is to be written.
+Each size has a Kubernetes of its own, once for the reference (`operator_bare.py`) and once for the operator; the ArbMarkets are there
+before either begins, and everything that makes Pods of Deployments runs beside both. The operator is counted from the start of its process:
+election, lists, a question to the venue for every market, and the writes. Then it is left alone, and started again: nothing is to be
+written.
 """
 
 import contextlib
@@ -11,15 +12,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.measure import Benchmark, Figure, Samples, Target, figure
+from tests.bench.measure import MILLISECONDS, Benchmark, Figure, Samples, Target, figure
 from tests.bench.operator_ground import Ground, ground, until
 from tests.bench.operator_process import AGENT, MeasuredOperator
 from tests.bench.processes import MIB_IN_KIB, started
 
 GROUP = "operator"
 SMALL, LARGE = 1_000, 5_000
-QUIET_S = 20.0
+WITH_NODES = frozenset({SMALL})
+"""Five thousand Pods that run would keep a machine with two cores busy for longer than a benchmark may take; there they are only made."""
+QUIET_S = 15.0
 LIMITS_S = {SMALL: 30.0, LARGE: 150.0}
+RESTART_S = 30.0
+RESIDENT_MIB = 250.0
+TWICE = Target(2.0, of_ratio=True)
+LINEAR = Target(1.2, of_ratio=True)
 BARE = "bare client, the same objects"
 
 
@@ -42,7 +49,7 @@ class Run:
 
 def benchmarks(scratch: Path) -> list[Benchmark]:
     """All of this group."""
-    return [Benchmark(GROUP, lambda: figures([measured(size, scratch) for size in (SMALL, LARGE)]))]
+    return [Benchmark(GROUP, lambda: figures([measured(size, scratch, nodes=size in WITH_NODES) for size in (SMALL, LARGE)]))]
 
 
 def measured(markets: int, scratch: Path, *, nodes: bool = True, quiet_s: float = QUIET_S) -> Run:
@@ -108,5 +115,31 @@ def _quiet(place: Ground, seconds: float) -> int:
 
 def figures(runs: Sequence[Run]) -> Sequence[Figure]:
     """All figures of some sizes, the smallest first."""
-    print(runs)
-    return []
+    found = [one for run in runs for one in _of_a_size(run)]
+    if len(runs) == 1:
+        return found
+    few, many = runs[0], runs[-1]
+    name = f"restart of {many.markets:,}, seconds for each market"
+    reference = f"restart of {few.markets:,}, the same"
+    per_market = [Samples((run.restarted_s / run.markets,)) for run in (many, few)]
+    return [*found, figure(GROUP, name, per_market[0], "ms", reference, per_market[1], scale=MILLISECONDS, target=LINEAR)]
+
+
+def _of_a_size(run: Run) -> Sequence[Figure]:
+    def beside(name: str, value: float, unit: str, reference: str, of: float, target: Target | None = None, scale: float = 1.0) -> Figure:
+        title = f"{run.markets:,} markets, {name}"
+        return figure(GROUP, title, Samples((value,)), unit, reference, Samples((of,)), scale=scale, target=target)
+
+    limit = Target(LIMITS_S.get(run.markets, run.markets * LIMITS_S[SMALL] / SMALL))
+    memory = Target(RESIDENT_MIB)
+    return [
+        beside("start to all Deployments", run.made_s, "s", BARE, run.bare_s, limit),
+        beside("the same beside the bare client", run.made_s, "s", BARE, run.bare_s, TWICE),
+        beside("start to all settled", run.settled_s, "s", BARE, run.bare_s),
+        beside("CPU until all settled", run.cpu_s, "s", BARE, run.bare_s),
+        beside("writes until all settled", run.writes, "writes", "four for each market", 4.0 * run.markets),
+        beside("resident memory", run.resident_kib, "MiB", "without markets", run.empty_kib, memory, MIB_IN_KIB),
+        beside("restart until all settled", run.restarted_s, "s", "first start until all settled", run.settled_s, Target(RESTART_S)),
+        beside("writes of the restart", run.restart_writes, "writes", "one for each market", run.markets, Target(0.0)),
+        beside(f"writes in {QUIET_S:.0f} quiet seconds", run.quiet_writes, "writes", "one for each market", run.markets, Target(0.0)),
+    ]

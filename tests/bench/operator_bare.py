@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ async def at_once(jobs: Iterable[Job]) -> float:
 
 async def make_markets(bare: Bare, count: int) -> float:
     """Create the ArbMarkets."""
-    return await at_once([lambda body=arb_market(number): bare.create(body) for number in range(count)])
+    return await at_once([partial(bare.create, arb_market(number)) for number in range(count)])
 
 
 async def make_bots(bare: Bare, count: int) -> float:
@@ -99,7 +100,7 @@ async def make_bots(bare: Bare, count: int) -> float:
         wanted = bots.objects(ARB_MARKET_FIELDS | bodies[name], number)
         said = {**arb_market(number), **status(number, wanted)}
         del said["spec"]
-        jobs.append(lambda name=name, objects=(wanted.config_map, wanted.deployment, said): bare.write_bot(name, objects))
+        jobs.append(partial(bare.write_bot, name, (wanted.config_map, wanted.deployment, said)))
     return await at_once(jobs)
 
 

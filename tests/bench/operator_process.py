@@ -14,13 +14,14 @@ from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from tests.cluster.processes import free_port
 
 from tests.bench.operator_ground import NAMESPACE, until
+from tests.cluster.processes import free_port
 
 COMMAND = ("-m", "kabobagool_operator.cli", "run")
 AGENT = "kabobagool-operator"
 ENDS_S = 60.0
+SHOWN_CHARACTERS = 3000
 AT_FULL_SPEED = {
     "CREATIONS_PER_SECOND": "100000",
     "MAX_PENDING": "100000",
@@ -83,7 +84,7 @@ class MeasuredOperator:
 
     def until_settled(self, markets: int, phase: str) -> float:
         """Wait until all markets are in a phase, all were looked at and none waits to be; its age then."""
-        until(lambda: self._is_settled(markets, phase), f"{markets} markets are {phase} and nothing is left to do; see {self._log}")
+        until(lambda: self._is_settled(markets, phase), f"all of {markets} {phase} and nothing left to do", self._said)
         return self.age_s
 
     def _is_settled(self, markets: int, phase: str) -> bool:
@@ -93,10 +94,14 @@ class MeasuredOperator:
         waiting = sum(said.get((name, "arbmarket"), 1.0) for name in ("workqueue_depth", "controller_runtime_active_workers"))
         return in_phase == markets and looks >= markets and not waiting
 
+    def _said(self) -> str:
+        numbers = "\n".join(f"{' '.join(name)} {value:g}" for name, value in self._numbers().items() if "_bucket" not in name[0])
+        return f"{numbers}\n{self._log.read_text()[-SHOWN_CHARACTERS:]}"
+
     def _numbers(self) -> Mapping[tuple[str, ...], float]:
         """Its metrics, by name and the values of their labels; nothing before it answers."""
         assert self._process is not None
-        assert self._process.poll() is None, f"the operator ended: {self._log.read_text()[-3000:]}"
+        assert self._process.poll() is None, f"the operator ended: {self._log.read_text()[-SHOWN_CHARACTERS:]}"
         try:
             text = httpx.get(f"http://127.0.0.1:{self._port}/metrics", timeout=30.0, trust_env=False).text
         except httpx.TransportError:

@@ -22,6 +22,8 @@ from kabobagool.hydra.market_task import Phase
 from kabobagool.settings import FIELDS
 from kabobagool.telemetry.health import HealthReason
 from kabobagool.telemetry.metric_table import FLEET_METRICS, METRICS, PREFIX
+from kabobagool_operator.operator_metrics import METRICS as OPERATOR_METRICS
+from kabobagool_operator.policy import Policy
 
 WORDS: tuple[type[Enum], ...] = (
     Reason,
@@ -76,7 +78,8 @@ def vocabulary() -> set[str]:
 def test_every_variable_that_is_named_exists(page: Path) -> None:
     texts = [*in_backticks(page), *(line for language in ("", "ini") for fence in fences(page, language) for line in fence.split())]
     named = {found[1] for text in texts if (found := re.fullmatch(r"\$?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=.*)?", text))}
-    assert named - {field.upper() for field in FIELDS} - NOT_OURS == set()
+    of_the_operator = {f"KABOBAGOOL_{field.upper()}" for field in Policy.model_fields}
+    assert named - {field.upper() for field in FIELDS} - of_the_operator - NOT_OURS == set()
 
 
 @pytest.mark.parametrize("page", CHECKED, ids=name)
@@ -103,6 +106,6 @@ def test_troubleshooting_explains_every_word_the_program_says_no_with(words: typ
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_metric_that_is_named_exists(page: Path) -> None:
-    known = {PREFIX + metric.name for metric in (*METRICS, *FLEET_METRICS)}
+    known = {PREFIX + metric.name for metric in (*METRICS, *FLEET_METRICS)} | {metric.name for metric in OPERATOR_METRICS}
     named = {text.partition("{")[0] for text in in_backticks(page) if re.match(rf"{PREFIX}\w+", text)}
     assert named - known - {PREFIX} == set()

@@ -81,9 +81,13 @@ class OperatorProcess:
         assert process is not None
         return await asyncio.wait_for(asyncio.to_thread(process.wait), PATIENCE_S)
 
+    def terminate(self) -> None:
+        """As Kubernetes begins to stop a Pod."""
+        self.send(signal.SIGTERM)
+
     async def stop(self) -> int:
         """As Kubernetes stops a Pod; its exit status."""
-        self.send(signal.SIGTERM)
+        self.terminate()
         return await self.ended()
 
     def lines(self) -> list[Body]:

@@ -1,4 +1,4 @@
-"""docs/conditions.md and docs/labels.md are what the program itself says."""
+"""docs/conditions.md, docs/labels.md and docs/operator-metrics.md are what the program itself says."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,7 @@ from tests.docs.pages import DOCS
 from kabobagool_operator.conditions import MEANINGS, MEANINGS_OF_TYPES, Reason, Type
 from kabobagool_operator.documents import PAGES, write
 from kabobagool_operator.labels import ANNOTATIONS, LABELS
+from kabobagool_operator.operator_metrics import METRICS
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -21,9 +22,9 @@ def test_the_pages_are_written_where_they_are_wanted(tmp_path: Path) -> None:
     assert {page.name: page.read_text() for page in tmp_path.iterdir()} == {name: render() for name, render in PAGES.items()}
 
 
-def test_every_condition_every_reason_every_label_and_every_annotation_has_one_row() -> None:
+def test_every_condition_reason_label_annotation_and_metric_has_one_row() -> None:
     words = [word for render in PAGES.values() for word in re.findall(r"^\| `([^`]+)` \|", render(), re.MULTILINE)]
-    assert sorted(words) == sorted([*Type, *Reason, *LABELS, *ANNOTATIONS])
+    assert sorted(words) == sorted([*Type, *Reason, *LABELS, *ANNOTATIONS, *(metric.name for metric in METRICS)])
 
 
 def test_every_meaning_is_a_sentence_that_fits_into_a_table() -> None:

@@ -1,4 +1,4 @@
-"""What a user sees: a market applied is a bot, a status that is true, and what happens to it when somebody changes or deletes something."""
+"""What a user sees who applies a market: a bot, a line in the table that is true, and Events that tell its story."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,26 +7,45 @@ from typing import Any
 import pytest
 from tests.operator.operator_rig import World, conditions, phase, world
 
-SLUGS = ("fed-rate-hike-in-2026", "rain", "snow")
+SLUG = "fed-rate-hike-in-2026"
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "market.yaml"
+SHARES = 12_000_000
 
 
 @pytest.fixture
 async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, *SLUGS) as around:
+    async with world(tmp_path, control_plane, namespace, SLUG) as around:
         yield around
 
 
 async def test_a_market_that_is_applied_gets_a_bot_and_a_status(at: World) -> None:
     operator = await at.running()
     await at.ask("apply", "--filename", str(EXAMPLE))
-    market = await at.until_market(SLUGS[0], lambda body: phase(body) == "Starting" and "deployment" in body["status"], "starts")
+    market = await at.until_market(SLUG, lambda body: phase(body) == "Starting" and "deployment" in body["status"], "starts")
     assert conditions(market)["Resolved"] == "True/Found"
-    deployments = await at.objects("deployments")
-    assert list(deployments) == [SLUGS[0]]
-    pod = await at.pod_is(SLUGS[0])
-    await at.reports(SLUGS[0], f"kabobagool@{pod}/1/abc", yes_shares=12_000_000, no_shares=12_000_000, pair_cost=970_000)
-    market = await at.until_market(SLUGS[0], lambda body: phase(body) == "Running", "runs")
-    table = await at.ask("get", "arb")
-    print(table)
+    assert market["status"]["market"]["conditionId"] == at.condition_id(SLUG)
+    assert list(await at.objects("deployments")) == [SLUG]
+    holder = f"kabobagool@{await at.pod_is(SLUG)}/1/abc"
+    figures = {"yes_shares": SHARES, "no_shares": SHARES, "pair_cost": 970_000, "locked_profit": 360_000}
+    await at.reports(SLUG, holder, mode="live", **figures)
+    await at.ask("wait", "--for=condition=Trading", "--timeout=60s", f"arb/{SLUG}")
+    header, row = (await at.ask("get", "arb")).splitlines()
+    assert header.split() == ["NAME", "MODE", "PHASE", "PAIR", "COST", "POSITION", "LOCKED", "FEED", "AGE", "READY", "AGE"]
+    assert row.split()[:-1] == [SLUG, "DryRun", "Running", "0.97", "12/12", "0.36", "2s", "True"]
+    assert "Watching" in await at.ask("get", "arb", "--output=wide")
+    told = await at.events(SLUG)
+    assert told["Starting"].startswith("Ready is False: ")
+    assert told["Watching"].startswith("Trading is True: ")
     assert await operator.stop() == 0
+
+
+async def test_a_bot_that_falls_silent_is_not_reported_as_trading(at: World) -> None:
+    await at.running()
+    await at.ask("apply", "--filename", str(EXAMPLE))
+    await at.reports(SLUG, f"kabobagool@{await at.pod_is(SLUG)}/1/abc", mode="live", yes_shares=SHARES, no_shares=SHARES)
+    await at.until_market(SLUG, lambda body: conditions(body)["Trading"] == "True/Watching", "trades")
+    market = await at.until_market(SLUG, lambda body: phase(body) == "Degraded", "is silent")
+    said = conditions(market)
+    assert (said["Ready"], said["Trading"]) == ("True/BotSilent", "Unknown/BotSilent")
+    assert market["status"]["position"]["summary"] == "12/12", "what it owns it still owns"
+    assert "feedAge" not in market["status"]

@@ -128,7 +128,7 @@ async def test_an_order_gate_that_goes_is_said_and_keeps_nobody_from_going(at: W
     await at.apply(arb_market("hail"))
     await at.until_market("hail", lambda body: "deployment" in body.get("status", {}), "has a bot")
     at.server.start()
-    await at.reports("rain", next(iter(pods_of(await at.objects("pods"), "rain"))))
+    await at.reports("rain", next(iter(pods_of(await at.objects("pods"), "rain"))), feed_age_ms=1100)
     await at.until_market("rain", lambda body: conditions(body)["MarketDataFresh"] == "True/Fresh", "is heard again")
     assert operator.pid == pid
     assert set(await at.objects("deployments")) == {"rain", "hail"}

@@ -189,7 +189,7 @@ def test_a_bot_that_was_just_started_has_a_moment_to_report() -> None:
 @pytest.mark.parametrize(
     ("seen", "seconds"),
     [
-        (pod(ready=False, age_s=10.0), 5.0),
+        (pod(ready=False, age_s=10.0), 50.1),
         (pod(ready=False, age_s=58.0), 2.1),
         (pod(ready=False, age_s=61.0), POLICY.resync_s),
         (pod(age_s=28.0), 2.1),

@@ -313,6 +313,16 @@ async def test_a_restarted_operator_believes_the_status_and_asks_for_everything_
             assert rig.news == []
 
 
+async def test_who_only_wants_to_know_has_nothing_asked_for() -> None:
+    async with venue_rig(scripted("rain")) as rig, running(rig.resolver()) as resolver:
+        assert resolver.known(pinned("rain")) is None
+        await rig.clock.advance(1)
+        assert rig.asked() == []
+        resolver.look(pinned("rain"))
+        await rig.clock.advance(1)
+        assert isinstance(resolver.known(pinned("rain")), Resolved)
+
+
 async def test_a_market_that_had_ended_is_still_over_after_a_restart() -> None:
     async with venue_rig(scripted("rain")) as rig:
         async with running(rig.resolver()) as first:

@@ -1,0 +1,147 @@
+"""Turns for the whole fleet: none before everything was looked at, none for a duplicate, and whoever gets one is looked at again."""
+
+import random
+from typing import Any
+
+import pytest
+from tests.support.virtual_clock import VirtualClock
+
+from kabobagool_operator.arbmarket import ArbMarket
+from kabobagool_operator.caches import Caches
+from kabobagool_operator.directory import Directory
+from kabobagool_operator.facts import Slots
+from kabobagool_operator.fleet import Fleet
+from kabobagool_operator.kinds import ARB_MARKET
+from kabobagool_operator.policy import Policy
+from kabobagool_operator.rollout_rows import Row
+
+FREE = Slots(may_create=True, may_roll=False)
+
+
+class Rig:
+    """A fleet whose markets are what the test puts into the caches."""
+
+    def __init__(self, **policy: Any) -> None:
+        self.clock = VirtualClock()
+        self.woken: list[str] = []
+        self.caches = Caches(self._changed)
+        self.directory = Directory(lambda market: None, condition_id, live_wallet=None)
+        chosen = Policy(**{"creations_per_second": 2, **policy})
+        self.fleet = Fleet(self.caches, self.directory, chosen, clock=self.clock, wake=self.woken.append)
+        self._version = 0
+
+    def _changed(self, name: str, *, by_us: bool) -> None:
+        self.fleet.touched()
+
+    def put(self, name: str, market: str = "", *, phase: str | None = None, labels: dict[str, str] | None = None) -> None:
+        self._version += 1
+        metadata = {
+            "name": name,
+            "uid": f"uid-{name}",
+            "resourceVersion": str(self._version),
+            "creationTimestamp": f"2026-01-01T00:00:{self._version:02}Z",
+            "labels": labels or {},
+        }
+        body = {"metadata": metadata, "spec": {"market": {"slug": market or name}}, "status": {"phase": phase} if phase else {}}
+        self.caches.put(ARB_MARKET, {"apiVersion": ARB_MARKET.api_version, "kind": ARB_MARKET.name, **body})
+
+    def drop(self, name: str) -> None:
+        self._version += 1
+        seen = self.caches.markets[name].seen.body
+        seen["metadata"]["resourceVersion"] = str(self._version)
+        self.caches.drop(ARB_MARKET, seen)
+
+    async def second(self) -> list[str]:
+        """A second passes; who was woken."""
+        await self.clock.advance(1)
+        self.woken.clear()
+        self.fleet.tick()
+        return sorted(self.woken)
+
+
+def condition_id(market: ArbMarket) -> str | None:
+    return market.spec.market.slug
+
+
+def missing(name: str) -> Row:
+    return Row(name=name, created_s=0.0, desired_hash="new")
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+async def test_nobody_gets_a_turn_before_all_that_was_there_has_been_looked_at(rig: Rig) -> None:
+    for name in ("rain", "snow"):
+        rig.put(name)
+    rig.fleet.expect(["rain", "snow"])
+    rig.fleet.looked_at("rain", missing("rain"))
+    assert await rig.second() == []
+    assert not rig.fleet.slots("rain").may_create
+    rig.fleet.looked_at("snow", None)
+    assert await rig.second() == ["rain"]
+    assert rig.fleet.slots("rain") == FREE
+
+
+async def test_one_that_went_before_it_was_looked_at_holds_nobody_up(rig: Rig) -> None:
+    rig.put("rain")
+    rig.fleet.expect(["rain", "gone"])
+    rig.fleet.looked_at("rain", missing("rain"))
+    rig.fleet.forget("gone")
+    assert await rig.second() == ["rain"]
+
+
+async def test_bots_are_made_at_a_pace_and_the_rest_gets_its_turn_as_time_passes(rig: Rig) -> None:
+    names = [f"rain-{number}" for number in range(5)]
+    for name in names:
+        rig.put(name)
+        rig.fleet.looked_at(name, missing(name))
+    turns = [await rig.second() for _ in range(3)]
+    assert turns == [["rain-0", "rain-1"], ["rain-2", "rain-3"], ["rain-4"]]
+
+
+async def test_a_duplicate_gets_no_turn_until_the_other_one_is_gone(rig: Rig) -> None:
+    rig.put("rain")
+    rig.put("rain-again", "rain")
+    for name in ("rain", "rain-again"):
+        rig.fleet.looked_at(name, missing(name))
+    assert await rig.second() == ["rain", "rain-again"]
+    assert rig.directory.duplicate_of("rain-again") == "rain"
+    assert not rig.fleet.slots("rain-again").may_create
+    rig.drop("rain")
+    rig.fleet.forget("rain")
+    assert set(await rig.second()) == {"rain-again"}
+    assert rig.fleet.slots("rain-again").may_create
+
+
+async def test_while_nothing_changes_nobody_is_looked_at(rig: Rig) -> None:
+    rig.put("rain")
+    rig.fleet.looked_at("rain", Row(name="rain", created_s=0.0, desired_hash="new", running_hash="new", made_s=0.0, ready=True))
+    await rig.second()
+    assert [await rig.second() for _ in range(3)] == [[], [], []]
+
+
+async def test_bots_that_start_are_counted_and_broken_ones_are_not(rig: Rig) -> None:
+    made = {"created_s": 0.0, "desired_hash": "new", "running_hash": "new", "made_s": 0.0}
+    rig.fleet.looked_at("rain", Row(name="rain", **made))
+    rig.fleet.looked_at("snow", Row(name="snow", **made, ready=True))
+    rig.fleet.looked_at("hail", Row(name="hail", **made, trouble="crash loop"))
+    rig.fleet.looked_at("dew", missing("dew"))
+    assert rig.fleet.starting == 1
+
+
+async def test_markets_are_counted_by_phase_and_origin(rig: Rig) -> None:
+    rig.put("rain", phase="Running")
+    rig.put("snow", phase="Running", labels={"kabobagool.io/origin": "discovered"})
+    rig.put("hail")
+    assert rig.fleet.counts() == {("Running", "pinned"): 1, ("Running", "discovered"): 1, ("", "pinned"): 1}
+
+
+async def test_five_thousand_markets_in_any_order_get_their_turns(rig: Rig) -> None:
+    fleet = Rig(creations_per_second=1000, max_pending=1000)
+    names = [f"rain-{number}" for number in range(5000)]
+    random.Random(1).shuffle(names)
+    for name in names:
+        fleet.fleet.looked_at(name, missing(name))
+    assert len(await fleet.second()) == 1000
