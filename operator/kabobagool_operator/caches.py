@@ -61,10 +61,6 @@ class SeenMarket(msgspec.Struct, frozen=True, kw_only=True):
         """The whole status, anew at every call."""
         return readable_status(self.seen.body)
 
-    def whole(self) -> ArbMarket | None:
-        """All of it, None when its spec cannot be read."""
-        return None if self.brief is None else self.brief.model_copy(update={"status": self.status})
-
 
 class Caches:
     """Objects of one namespace. Children are found by the ArbMarket they are labelled with. Not for use from several threads."""

@@ -86,7 +86,11 @@ class Reconciler:
         if found is None:
             self._forget(name)
             return None
-        judged = self._judge(found)
+        try:
+            judged = self._judge(found)
+        except Exception:
+            self._fleet.looked_at(name, None)  # what breaks us over one market must not hold up the turns of the others
+            raise
         await self._writer.post(judged.metadata, judged.plan.notices)
         done = await self._hands.carry_out(judged.plan.actions, judged.metadata, judged.sight)
         _tell(judged, done)

@@ -19,8 +19,11 @@ from kabobagool_operator.plan_types import Notice
 from kabobagool_operator.policy import Policy
 from kabobagool_operator.report import seconds_until_worth_writing
 
-FIRST_WORDS_S: Final = 2.0
-"""Most markets are found and have their turn within this; what is said of them before would be wrong by then."""
+FIRST_WORDS_S: Final = 10.0
+"""Most markets are found and have their turn within this; what is said of them before would be wrong by then.
+
+Thousands that are applied at once would cost a write each before the first bot is made.
+"""
 
 
 class StatusWriter:

@@ -64,8 +64,11 @@ LABELS = {label for metric in (*METRICS, *FLEET_METRICS) for label in (*metric.l
 ORDER_OUTCOMES = {"filled", "killed", "delayed", "rejected", "unknown"}
 ELSEWHERE = {"stop_grace_period", "price_change", "order_version_mismatch", "fleet_", "dry_run"}
 """Words of Docker and of the venue, a part of names, a mode."""
-NOT_OURS = {"PAPER_PORT", "PAPER_MARKETS", "PAPER_MINUTES", "KABOBAGOOL_PROFILE", "CREDENTIALS_DIRECTORY", "AF_INET6", "AF_UNIX"}
-"""Variables of scripts, Compose and systemd, and two kinds of addresses."""
+NOT_OURS = {
+    *("PAPER_PORT", "PAPER_MARKETS", "PAPER_MINUTES", "OPERATOR_MARKETS"),
+    *("KABOBAGOOL_PROFILE", "CREDENTIALS_DIRECTORY", "AF_INET6", "AF_UNIX"),
+}
+"""Variables of scripts, benchmarks, Compose and systemd, and two kinds of addresses."""
 CHECKED = [DOCS / page for page in ("DEPLOYMENT.md", "events.md", "hosting_plan.md", "metrics_guidelines.md", "troubleshooting.md")]
 
 

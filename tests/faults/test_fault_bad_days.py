@@ -35,7 +35,7 @@ def flickering() -> ScriptedBooks:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_after_a_bad_day_the_bot_owns_what_the_ledger_says_and_no_leg_is_naked(tmp_path: Path, seed: int) -> None:
-    async with trading(tmp_path, flickering(), faults=a_bad_day(), seed=seed, speed=80, variables=ROOM) as rig:
+    async with trading(tmp_path, flickering(), faults=a_bad_day(), seed=seed, speed=15, variables=ROOM) as rig:
         await rig.until(lambda: rig.paper.clock.now_ms() > rig.paper.clock.start_ms + BAD_MS, "the bad day is over")
         await rig.at_rest()
         await rig.agrees_with_the_ledger()
@@ -48,7 +48,7 @@ async def test_after_a_bad_day_the_bot_owns_what_the_ledger_says_and_no_leg_is_n
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_bot_that_is_replaced_in_the_middle_of_a_bad_day_loses_nothing(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
-    async with venue_for_a_bot(tmp_path, flickering(), faults=a_bad_day(), seed=seed, speed=80) as venue:
+    async with venue_for_a_bot(tmp_path, flickering(), faults=a_bad_day(), seed=seed, speed=15) as venue:
         for _ in range(3):
             async with bot_on(venue, **ROOM) as rig:
                 await rig.venue_seconds(rng.uniform(5, 40))

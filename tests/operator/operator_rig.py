@@ -169,7 +169,7 @@ class World:
         """One ArbMarket, empty when there is none."""
         return (await self.objects("arbmarkets")).get(name, {})
 
-    async def until_market(self, name: str, holds: Callable[[Body], bool], what: str) -> Body:
+    async def until_market(self, name: str, holds: Callable[[Body], bool], what: str, *, patience_s: float = PATIENCE_S) -> Body:
         """The ArbMarket once something holds of it."""
         found: Body = {}
 
@@ -178,7 +178,7 @@ class World:
             found = await self.market(name)
             return bool(found) and holds(found)
 
-        await self.until(look, f"{name}: {what}", lambda: found)
+        await self.until(look, f"{name}: {what}", lambda: found, patience_s=patience_s)
         return found
 
     async def until(self, holds: Callable[[], Any], what: str, *about: Any, patience_s: float = PATIENCE_S) -> None:

@@ -34,7 +34,7 @@ async def test_a_market_that_is_applied_gets_a_bot_and_a_status(at: World) -> No
     assert row.split()[:-1] == [SLUG, "DryRun", "Running", "0.97", "12/12", "0.36", "2s", "True"]
     assert "Watching" in await at.ask("get", "arb", "--output=wide")
     told = await at.events(SLUG)
-    assert told["Starting"].startswith("Ready is False: ")
+    assert told["Running"].startswith("Ready is True: ")
     assert told["Watching"].startswith("Trading is True: ")
     assert await operator.stop() == 0
 

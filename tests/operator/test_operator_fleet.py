@@ -13,6 +13,7 @@ from kabobagool_operator.facts import Slots
 from kabobagool_operator.fleet import Fleet
 from kabobagool_operator.kinds import ARB_MARKET
 from kabobagool_operator.policy import Policy
+from kabobagool_operator.reconcile import Reconciler
 from kabobagool_operator.rollout_rows import Row
 
 FREE = Slots(may_create=True, may_roll=False)
@@ -145,3 +146,27 @@ async def test_five_thousand_markets_in_any_order_get_their_turns(rig: Rig) -> N
     for name in names:
         fleet.fleet.looked_at(name, missing(name))
     assert len(await fleet.second()) == 1000
+
+
+class BrokenObserver:
+    """Cannot make sense of anything."""
+
+    def observe(self, market: ArbMarket, now: Any) -> Any:
+        raise KeyError("spec")
+
+
+async def test_a_market_that_breaks_a_look_does_not_hold_up_the_turns_of_the_others(rig: Rig) -> None:
+    rig.put("strange")
+    rig.put("rain")
+    nobody: Any = None
+    parts = dict.fromkeys(("hands", "writer", "resolver", "refusals"), nobody)
+    broken: Any = BrokenObserver()
+    policy = Policy()
+    reconciler = Reconciler(
+        caches=rig.caches, observer=broken, fleet=rig.fleet, policy=policy, clock=rig.clock, rng=random.Random(1), **parts
+    )
+    rig.fleet.expect(["strange", "rain"])
+    rig.fleet.looked_at("rain", missing("rain"))
+    with pytest.raises(KeyError):
+        await reconciler.look("strange")
+    assert await rig.second() == ["rain"]
