@@ -128,7 +128,8 @@ def test_a_copy_of_the_template_is_a_base_that_changes_nothing(tmp_path: Path) -
 def test_the_wheel_carries_every_shipped_file_and_no_private_one() -> None:
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     names = [f"{name}.env" for name in SHIPPED] + ["base.env.template"]
-    assert wheel["force-include"] == {f".env.profiles/{name}": f"kabobagool/profiles/{name}" for name in names}
+    definition = {"crds/arbmarkets.kabobagool.io.yaml": "kabobagool_operator/arbmarkets.kabobagool.io.yaml"}
+    assert wheel["force-include"] == definition | {f".env.profiles/{name}": f"kabobagool/profiles/{name}" for name in names}
 
 
 def test_a_checkout_finds_its_own_profiles_from_anywhere(tmp_path: Path) -> None:
