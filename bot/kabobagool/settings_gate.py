@@ -4,6 +4,7 @@
 """
 
 from decimal import Decimal
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -11,6 +12,8 @@ from kabobagool.domain.money import Micros, parse_micros
 from kabobagool.settings_types import Exact, RedisUrl, variable
 
 MICROSECONDS = 1_000_000
+WALLET_DOLLARS: dict[str, Any] = {"unit": "dollars", "le": 1_000_000_000, "decimal_places": 6}
+"""What every cap of a wallet is measured in."""
 
 
 class GateVariables(BaseModel):
@@ -39,26 +42,20 @@ class GateVariables(BaseModel):
     max_exposure_usd: Exact | None = variable(
         None,
         "The most dollars that all markets of the wallet together may have at stake; no new pair above it.",
-        unit="dollars",
         ge=5,
-        le=1_000_000_000,
-        decimal_places=6,
+        **WALLET_DOLLARS,
     )
     max_orphan_usd: Exact | None = variable(
         None,
         "No new pair of the wallet while shares without a partner, over all its markets, cost this much or more.",
-        unit="dollars",
         ge=1,
-        le=1_000_000_000,
-        decimal_places=6,
+        **WALLET_DOLLARS,
     )
     max_daily_loss_usd: Exact | None = variable(
         None,
         "No new pair of the wallet once it has lost this much since midnight UTC, over all its markets; hedges and unwinds go on.",
-        unit="dollars",
         ge=1,
-        le=1_000_000_000,
-        decimal_places=6,
+        **WALLET_DOLLARS,
     )
     redis_url: RedisUrl | None = variable(
         None,

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from kabobagool.telemetry.health import json_answer, listening_problem
+from kabobagool.telemetry.listening import listen, metrics_answer
 from kabobagool_operator.probes import USUAL, Complaint, ProbeFacts, ProbeLimits, ProbeReason, Verdict, judge_liveness, judge_readiness
 
 log = logging.getLogger(__name__)
@@ -40,15 +40,12 @@ class ProbeServer:
         app.add_routes(
             [web.get("/healthz", self._get_healthz), web.get("/readyz", self._get_readyz), web.get("/metrics", self._get_metrics)]
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError as e:
-            await runner.cleanup()
-            raise ProbeServerError(listening_problem(e, self._host, self._port, variable=variable)) from e
-        self._runner = runner
-        return int(runner.addresses[0][1])
+
+        def refused(error: OSError) -> ProbeServerError:
+            return ProbeServerError(listening_problem(error, self._host, self._port, variable=variable))
+
+        self._runner = await listen(app, self._host, self._port, refused=refused)
+        return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Stop listening. Harmless when it never did."""
@@ -63,7 +60,7 @@ class ProbeServer:
         return self._answer("readiness", judge_readiness)
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return metrics_answer(self._registry)
 
     def _answer(self, probe: str, judge: Callable[[ProbeFacts, ProbeLimits], Verdict]) -> web.Response:
         try:

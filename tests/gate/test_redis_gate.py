@@ -15,10 +15,10 @@ from tests.support.wire import Wire
 from kabobagool.clock import SystemClock
 from kabobagool.gate.fair_queue import FairGate
 from kabobagool.gate.interface import Exposure, Granted, LeasedGate, Priority, Refusal, Refused
-from kabobagool.gate.limits import Limits
+from kabobagool.gate.limits import LONGEST_WAIT_S, Limits
 from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.memory import MemoryGate
-from kabobagool.gate.redis_gate import LONGEST_WAIT_S, RedisGate
+from kabobagool.gate.redis_gate import RedisGate
 
 
 @every_server

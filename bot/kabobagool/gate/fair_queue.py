@@ -29,10 +29,10 @@ from kabobagool.gate.interface import (
     Refused,
     check_cost,
 )
+from kabobagool.gate.limits import MICROSECONDS
 from kabobagool.gate.standing import Standing
 from kabobagool.gate.waiting_line import Waiter, WaitingLine
 
-MICROSECONDS = 1_000_000
 CLOSED = Refused(Refusal.UNAVAILABLE, RECHECK_S)
 
 

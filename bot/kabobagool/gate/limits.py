@@ -13,6 +13,8 @@ from kabobagool.domain.money import Micros
 from kabobagool.gate.interface import Refusal
 
 MICROSECONDS: Final = 1_000_000
+LONGEST_WAIT_S: Final = 10.0
+"""No shared gate grants an order further ahead."""
 STANDARD_RATE: Final = 20
 """Orders a second that a signer of the venue's standard tier may send in the long run."""
 STANDARD_BURST: Final = 30

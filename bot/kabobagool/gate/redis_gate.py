@@ -32,7 +32,7 @@ from kabobagool.gate.interface import (
     check_cost,
 )
 from kabobagool.gate.lease_book import LEASE_S, LeaseBook
-from kabobagool.gate.limits import MICROSECONDS, Limits
+from kabobagool.gate.limits import LONGEST_WAIT_S, MICROSECONDS, Limits
 from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.redis_halts import RedisHalts
 from kabobagool.gate.redis_intents import RedisIntents
@@ -41,8 +41,6 @@ from kabobagool.gate.redis_wallet import GRANTED, MEMORY_LOST, RedisWallet, Repl
 from kabobagool.gate.unsaid import GivenBack, Unsaid
 
 HEARTBEAT_S: Final = 3.0
-LONGEST_WAIT_S: Final = 10.0
-"""No order is granted further ahead."""
 HEDGE_PATIENCE_S: Final = 0.25
 """A shared slot that comes later than this is left to others while there is one that was set aside."""
 NO_CAP: Final = -1

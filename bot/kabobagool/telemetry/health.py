@@ -15,7 +15,8 @@ from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from kabobagool.telemetry.listening import listen, metrics_answer
 
 LOGGER = logging.getLogger(__name__)
 
@@ -89,21 +90,17 @@ class HealthServer:
         """Listen and return the port (the one chosen when it was given as 0). Raises HealthServerError."""
         app = web.Application()
         app.add_routes([web.get("/health", self._get_health), web.get("/status", self._get_status), web.get("/metrics", self._get_metrics)])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError as e:
-            await runner.cleanup()
-            raise HealthServerError(listening_problem(e, self._host, self._port, variable="HEALTH_CHECK_PORT")) from e
-        self._runner = runner
-        return int(runner.addresses[0][1])
+        self._runner = await listen(app, self._host, self._port, refused=self._refused)
+        return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Stop listening. Harmless when it never did."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+
+    def _refused(self, error: OSError) -> HealthServerError:
+        return HealthServerError(listening_problem(error, self._host, self._port, variable="HEALTH_CHECK_PORT"))
 
     async def _get_health(self, request: web.Request) -> web.Response:
         return health_answer(self._health)
@@ -117,7 +114,7 @@ class HealthServer:
     async def _get_metrics(self, request: web.Request) -> web.Response:
         if self._registry is None:
             return metrics_switched_off()
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return metrics_answer(self._registry)
 
 
 def health_answer(health: Callable[[], HealthReport]) -> web.Response:

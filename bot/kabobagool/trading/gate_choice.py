@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from kabobagool.clock import Clock, SystemClock
 from kabobagool.gate.fair_queue import FairGate
 from kabobagool.gate.interface import GateUnreachableError, LeasedGate
-from kabobagool.gate.limits import Limits
+from kabobagool.gate.limits import LONGEST_WAIT_S, Limits
 from kabobagool.gate.memory import MemoryGate
 from kabobagool.settings import Settings
 from kabobagool.trading.gate_numbers import GateNumbers
@@ -35,10 +35,9 @@ PROCESSES: Final = 50
 """As many processes may trade one wallet without breaking its rate while the server is out of reach."""
 LOCAL_SHARE: Final = Fraction(1, 10)
 """The part of the rate that is set aside for hedges in such a time."""
-AHEAD_S: Final = 10.0
+AHEAD_S: Final = LONGEST_WAIT_S
 """How far ahead the first in line reserves its slot where other processes ask too, if it is that patient: who reserves less far than fifty
-others do asks again and again, and chance decides who is served. The shared gate grants nothing further ahead."""
-ORDER_PATIENCE_S: Final = 0.05
+others do asks again and again, and chance decides who is served."""
 PERSON_PATIENCE_S: Final = 2.0
 TRIALS: Final = 3
 TRIAL_PAUSE_S: Final = 0.2
@@ -136,12 +135,12 @@ async def open_shared(
     rng: random.Random,
     numbers: GateNumbers | None = None,
     holder: str | None = None,
-    timeout_s: float = ORDER_PATIENCE_S,
+    timeout_s: float | None = None,
 ) -> "RedisGate":
     """The shared gate itself, without queue and heartbeat. StartError when there is no REDIS_URL, or nobody answers there.
 
-    `holder` names this process there; without it the gate gets a name of its own. `timeout_s` is how long one answer may take: orders
-    have little patience, people (`PERSON_PATIENCE_S`) may be far away.
+    `holder` names this process there; without it the gate gets a name of its own. `timeout_s` is how long one answer may take: the
+    little that orders wait, unless people ask (`PERSON_PATIENCE_S`), who may be far away.
     """
     from kabobagool.gate.local_budget import LocalBudget, split
     from kabobagool.gate.redis_gate import RedisGate
@@ -164,16 +163,16 @@ async def open_shared(
 
 
 def open_link(
-    settings: Settings, wallet: str, *, clock: Clock, rng: random.Random, numbers: GateNumbers, timeout_s: float = ORDER_PATIENCE_S
+    settings: Settings, wallet: str, *, clock: Clock, rng: random.Random, numbers: GateNumbers, timeout_s: float | None = None
 ) -> "RedisLink":
     """The way to the server of REDIS_URL for one wallet; connects when it is first used. StartError when the URL leads nowhere."""
-    from kabobagool.gate.redis_url import connect
+    from kabobagool.gate.redis_url import TIMEOUT_S, connect
     from kabobagool.trading.gate_watch import TimedLink
 
     if settings.redis_url is None:
         raise StartError("REDIS_URL is not set: it names the server on which the processes of a wallet share their order gate")
     try:
-        client = connect(settings.redis_url.get_secret_value(), timeout_s=timeout_s)
+        client = connect(settings.redis_url.get_secret_value(), timeout_s=TIMEOUT_S if timeout_s is None else timeout_s)
     except ValueError as e:
         raise StartError(f"REDIS_URL=***: {e}; write it like redis://user:password@host:6379/0, or rediss:// with TLS") from None
     return TimedLink(client, wallet=wallet, clock=clock, rng=rng, numbers=numbers)
