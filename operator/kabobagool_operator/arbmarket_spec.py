@@ -32,15 +32,22 @@ SOMETHING_LEFT: Final = "edgeBuffer leaves nothing of maxPairCost, so nothing wo
 LIVE_NEEDS_A_KEY: Final = (
     "Live signs orders with a key: set credentials.secretName to the Secret that holds PRIVATE_KEY, or keep mode DryRun"
 )
+PAPER_TAKES_NO_KEY: Final = (
+    "Paper trades with the play wallet that the operator was installed with: remove credentials, or choose mode Live to trade with them"
+)
 AMOUNTS: Final = frozenset({"max_pair_cost", "edge_buffer", "batch_size", "hedge_tolerance", "max_position_usd", "orphan_loss_cap"})
 """Overrides that are decimal text; their ranges are those of the bot's variables of the same names."""
 
 
 class Mode(StrEnum):
-    """Whether real orders leave."""
+    """Where orders go, and whose money they spend."""
 
     DRY_RUN = "DryRun"
+    """Nowhere: they are decided and accounted for."""
+    PAPER = "Paper"
+    """To the paper exchange of the installation, signed by its play wallet."""
     LIVE = "Live"
+    """To the venue, signed by a wallet that owns something."""
 
 
 class Tokens(Wish):
@@ -167,7 +174,9 @@ class Spec(Wish):
     bot: Bot = Bot()
 
     @model_validator(mode="after")
-    def _live_has_a_key(self) -> "Spec":
+    def _a_key_where_one_is_used(self) -> "Spec":
         if self.mode is Mode.LIVE and self.credentials is None:
             raise ValueError(LIVE_NEEDS_A_KEY)
+        if self.mode is Mode.PAPER and self.credentials is not None:
+            raise ValueError(PAPER_TAKES_NO_KEY)
         return self

@@ -23,9 +23,12 @@ from kabobagool_operator.directory import Directory
 from kabobagool_operator.discovered import discovery_criteria
 from kabobagool_operator.events import Events
 from kabobagool_operator.fleet import Fleet
+from kabobagool_operator.fleet_page_desk import Sources
+from kabobagool_operator.fleet_page_events import RecentEvents
 from kabobagool_operator.gate_view import GateView
 from kabobagool_operator.market_source import MarketSource
 from kabobagool_operator.observe import Observer
+from kabobagool_operator.operator_metrics import OperatorMetrics, VenueNumbers
 from kabobagool_operator.policy import Policy
 from kabobagool_operator.reconcile import Reconciler
 from kabobagool_operator.refusals import Refusals
@@ -49,6 +52,7 @@ class Surroundings:
     clock: Clock
     rng: random.Random
     identity: str
+    metrics: OperatorMetrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,22 @@ class Parts:
     fleet: Fleet
     reconciler: Reconciler
     source: MarketSource
+    recent: RecentEvents
+
+    def venue_numbers(self) -> VenueNumbers:
+        """How discovery and the venue are, for the metrics."""
+        source = self.source
+        return VenueNumbers(
+            qualifying=None if source.last is None else len(source.last.found),
+            round_age_s=source.age_s,
+            stopped=source.stopped is not None,
+            unwell=self.resolver.trouble is not None,
+        )
+
+    @property
+    def for_the_page(self) -> Sources:
+        """What the fleet's page shows."""
+        return Sources(caches=self.caches, gate=self.gate, source=self.source, events=self.recent, activity=self.activity)
 
     async def close(self) -> None:
         """Let go of the gate and the venue."""
@@ -113,22 +133,24 @@ def assemble(at: Surroundings, configuration: Configuration) -> Parts:
     caches = Caches(bell.cluster_changed)
     venue = _venue(at)
     resolver = _resolver(at, venue, bell)
-    directory = Directory(resolver.known, resolver.condition_id, live_wallet=policy.live_wallet)
+    directory = Directory(resolver.known, resolver.condition_id, wallets=policy.wallets)
     gate = _gate(at, directory, bell)
     fleet = Fleet(caches, directory, policy, clock=clock, wake=at.queue.add)
     bell.directory, bell.touched = directory, fleet.touched
-    profiles = Profiles(policy.profiles_dir)
+    profiles, recent = Profiles(policy.profiles_dir), RecentEvents(clock)
+    events = Events(at.cluster, clock=clock, identity=at.identity, noted=recent.note)
     return Parts(
         activity=activity,
         caches=caches,
-        watches=Watches(configuration, caches, activity, namespace=policy.namespace),
+        watches=Watches(configuration, caches, activity, namespace=policy.namespace, watch_s=policy.watch_s),
         venue=venue,
         resolver=resolver,
         directory=directory,
         gate=gate,
         fleet=fleet,
-        reconciler=_reconciler(at, caches, resolver, directory, gate, fleet, profiles),
+        reconciler=_reconciler(at, caches, resolver, directory, gate, fleet, profiles, events),
         source=_source(at, venue, resolver, gate, fleet, profiles),
+        recent=recent,
     )
 
 
@@ -146,7 +168,9 @@ def _resolver(at: Surroundings, venue: VenueAccess, bell: Bell) -> Resolver:
         clock=at.clock,
         rng=at.rng,
         changed=bell.market_resolved,
+        looked_up=at.metrics.looked_up,
         looks_per_second=at.policy.venue_lookups_per_second,
+        recheck_s=at.policy.venue_recheck_s,
     )
 
 
@@ -156,7 +180,14 @@ def _gate(at: Surroundings, directory: Directory, bell: Bell) -> GateView:
 
 
 def _reconciler(
-    at: Surroundings, caches: Caches, resolver: Resolver, directory: Directory, gate: GateView, fleet: Fleet, profiles: Profiles
+    at: Surroundings,
+    caches: Caches,
+    resolver: Resolver,
+    directory: Directory,
+    gate: GateView,
+    fleet: Fleet,
+    profiles: Profiles,
+    events: Events,
 ) -> Reconciler:
     policy, clock = at.policy, at.clock
     refusals = Refusals(clock)
@@ -168,14 +199,13 @@ def _reconciler(
         fleet=fleet,
         blueprints=Blueprints(policy, profiles),
         refusals=refusals,
-        live_wallet=policy.live_wallet,
+        wallets=policy.wallets,
     )
-    events = Events(at.cluster, clock=clock, identity=at.identity)
     return Reconciler(
         caches=caches,
         observer=observer,
         hands=Hands(at.cluster, caches, gate, refusals),
-        writer=StatusWriter(at.cluster, caches, events, policy, clock=clock),
+        writer=StatusWriter(at.cluster, caches, events, policy, clock=clock, busy=lambda: at.queue.depth > policy.workers),
         fleet=fleet,
         resolver=resolver,
         refusals=refusals,
@@ -198,4 +228,5 @@ def _source(at: Surroundings, venue: VenueAccess, resolver: Resolver, gate: Gate
         gate_answers=lambda: not gate.configured or gate.reachable,
         starting=lambda: fleet.starting,
         learned=resolver.learn,
+        observer=at.metrics,
     )

@@ -17,7 +17,6 @@ from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.arbmarket_spec import Mode
 from kabobagool_operator.arbmarket_status import MarketFacts
 from kabobagool_operator.bot_profiles import BotProfile
-from kabobagool_operator.names import wallet_name
 from kabobagool_operator.policy import Policy
 
 HEALTH_PORT: Final = 8080
@@ -49,6 +48,8 @@ def bot_environment(market: ArbMarket, facts: MarketFacts, policy: Policy, profi
 
     SettingsError with a line for each problem: which variable, its value, what is wrong and the fix.
     """
+    if objection := policy.objection(market.spec.mode):
+        raise SettingsError(f"spec.mode={market.spec.mode}: {objection}")
     environment = {
         "HEALTH_CHECK_HOST": ALL_ADDRESSES,
         **_of_profile(profile),
@@ -100,7 +101,7 @@ def _decided_here(market: ArbMarket, facts: MarketFacts, policy: Policy) -> dict
     spec = market.spec
     return {
         "CONDITION_ID": facts.condition_id,  # whatever names the market in the spec: the bot must not find another one than we did
-        "DRY_RUN": "false" if spec.mode is Mode.LIVE else "true",
+        "DRY_RUN": "true" if spec.mode is Mode.DRY_RUN else "false",
         "HOST": policy.clob_url,
         "GAMMA_HOST": policy.gamma_url,
         "MARKET_SOCKET_URL": policy.ws_url or default_text("market_socket_url"),
@@ -114,7 +115,7 @@ def _decided_here(market: ArbMarket, facts: MarketFacts, policy: Policy) -> dict
 
 def _wallet(market: ArbMarket, policy: Policy) -> dict[str, str]:
     """The address by which we know the bot at the order gate is the one it trades with; otherwise its Secret says it."""
-    address = wallet_name(market.spec, live_wallet=policy.live_wallet) if market.spec.mode is Mode.LIVE else None
+    address = None if market.spec.mode is Mode.DRY_RUN else policy.wallets.name(market.spec)
     return {} if address is None else {"PROXY_ADDRESS": address}
 
 

@@ -16,8 +16,8 @@ Body = dict[str, Any]
 CONTAINER: Final = "bot"
 COMMAND: Final = ("kabobagool", "run")
 PORT_NAME: Final = "metrics"
-USER: Final = 10001
-"""The user of the bot's image."""
+USER: Final = 65532
+"""User and group of the bot's image."""
 GRACE_S: Final = 15
 """So much longer than its drain may take has a bot to end before it is killed."""
 FOLDERS: Final = {"state": (STATE_FOLDER, "64Mi"), "tmp": ("/tmp", "16Mi")}  # noqa: S108, a volume of the Pod's own
@@ -49,7 +49,7 @@ def _container(spec: Spec, policy: Policy, *, knows_wallet: bool) -> Body:
         "image": spec.bot.image or policy.bot_image,
         "imagePullPolicy": policy.bot_image_pull_policy,
         "command": list(COMMAND),
-        "env": [*_gate(policy), *_credentials(spec, knows_wallet=knows_wallet)],
+        "env": [*_gate(spec.mode, policy), *_credentials(spec, policy, knows_wallet=knows_wallet)],
         "ports": [{"name": PORT_NAME, "containerPort": HEALTH_PORT, "protocol": "TCP"}],
         "resources": _resources(spec.bot, policy),
         "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
@@ -76,12 +76,16 @@ def _asks(path: str) -> Body:
     return {"httpGet": {"path": path, "port": PORT_NAME}, "timeoutSeconds": 5}
 
 
-def _gate(policy: Policy) -> list[Body]:
-    return [] if policy.bot_redis_secret is None else [_from_secret("REDIS_URL", policy.bot_redis_secret)]
+def _gate(mode: Mode, policy: Policy) -> list[Body]:
+    own = {Mode.PAPER: policy.paper_redis_secret, Mode.LIVE: policy.live_redis_secret}.get(mode)
+    secret = own or policy.bot_redis_secret
+    return [] if secret is None else [_from_secret("REDIS_URL", secret)]
 
 
-def _credentials(spec: Spec, *, knows_wallet: bool) -> list[Body]:
-    """A dry run gets no key: what it does not have it cannot lose."""
+def _credentials(spec: Spec, policy: Policy, *, knows_wallet: bool) -> list[Body]:
+    """A dry run gets no key, and a paper bot none but the play wallet's: what they do not have they cannot lose."""
+    if spec.mode is Mode.PAPER and policy.paper_wallet_secret is not None:
+        return [_from_secret("PRIVATE_KEY", policy.paper_wallet_secret)]
     if spec.mode is not Mode.LIVE or spec.credentials is None:
         return []
     secret = spec.credentials.secret_name

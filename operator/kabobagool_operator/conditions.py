@@ -46,6 +46,7 @@ class Reason(StrEnum):
     CLOSED = "MarketClosed"
     VENUE_UNAVAILABLE = "VenueUnavailable"
     INVALID = "SpecInvalid"
+    MODE_UNAVAILABLE = "ModeUnavailable"
     # Ready
     RUNNING = "Running"
     STARTING = "Starting"
@@ -79,6 +80,7 @@ class Reason(StrEnum):
     NAKED_LEG = "NakedLeg"
     UNKNOWN_ORDER = "UnknownOrder"
     GATE_UNAVAILABLE = "GateUnavailable"
+    WALLET_UNKNOWN = "WalletUnknown"
     # Paused
     NOT_PAUSED = "NotPaused"
     WALLET_HALTED = "WalletHalted"
@@ -99,6 +101,8 @@ MEANINGS: Final[dict[Reason, str]] = {
     Reason.CLOSED: "The market has ended. Its bot is drained and removed; what it owns is paid out by the venue.",
     Reason.VENUE_UNAVAILABLE: "The venue could not be asked. It is asked again by itself; nothing is stopped because of it.",
     Reason.INVALID: "The resource contradicts itself; the message names the field, its value and the fix.",
+    Reason.MODE_UNAVAILABLE: "The operator has no bots of this mode: Paper needs one that was installed with a paper exchange, Live one "
+    "without. The message says what to choose.",
     Reason.RUNNING: "The bot's Pod is ready.",
     Reason.STARTING: "The Deployment exists, its Pod is not ready yet.",
     Reason.WAITING_FOR_SLOT: "Bots are started a few at a time; this one is in the queue.",
@@ -128,6 +132,8 @@ MEANINGS: Final[dict[Reason, str]] = {
     Reason.NAKED_LEG: "One half of a pair is missing; the bot is hedging or waits to.",
     Reason.UNKNOWN_ORDER: "What became of an order is not known; the bot asks the venue until it is.",
     Reason.GATE_UNAVAILABLE: "The shared order gate cannot be asked: no new pairs, hedges from the local budget.",
+    Reason.WALLET_UNKNOWN: "The address that holds the money is not known, so nobody can hear the bot at the order gate. Give it in "
+    "`spec.credentials.walletAddress`, or for all markets in the operator's `KABOBAGOOL_LIVE_WALLET`.",
     Reason.NOT_PAUSED: "Nothing stops this market.",
     Reason.WALLET_HALTED: "Somebody halted the whole wallet: `kabobagool gate status` says who and why.",
     Reason.MARKET_HALTED: "Somebody halted this market: `kabobagool gate status` says who and why.",

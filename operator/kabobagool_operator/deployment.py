@@ -16,7 +16,7 @@ from kabobagool_operator.arbmarket_spec import Mode
 from kabobagool_operator.arbmarket_status import MarketFacts
 from kabobagool_operator.bot_pod import pod_spec
 from kabobagool_operator.kinds import ARB_MARKET, CONFIG_MAP, DEPLOYMENT
-from kabobagool_operator.labels import BOT, COMPONENT, CONFIG_HASH, INSTANCE, MANAGED_BY, MANAGER, MARKET, MODE, NAME, PART_OF
+from kabobagool_operator.labels import BOT, CANARY, COMPONENT, CONFIG_HASH, INSTANCE, MANAGED_BY, MANAGER, MARKET, MODE, NAME, PART_OF
 from kabobagool_operator.policy import Policy
 
 Body = dict[str, Any]
@@ -24,6 +24,7 @@ Body = dict[str, Any]
 BOT_NAME: Final = "kabobagool-bot"
 MARKET_DIGITS: Final = 20
 HASH_DIGITS: Final = 12
+MODE_VALUES: Final = {Mode.DRY_RUN: "dry-run", Mode.PAPER: "paper", Mode.LIVE: "live"}
 STARTS_WITHIN_S: Final = 300
 """After this the Deployment itself says that it makes no progress."""
 
@@ -34,6 +35,11 @@ class Desired(msgspec.Struct, frozen=True):
     config_map: Body
     deployment: Body
     hash: str
+
+    def as_canary(self) -> "Desired":
+        """The same for a bot that tries it for the others. The Deployment alone says so: its Pod is none the newer for it."""
+        metadata = {**self.deployment["metadata"], "annotations": {CANARY: "true"}}
+        return msgspec.structs.replace(self, deployment={**self.deployment, "metadata": metadata})
 
 
 def desired(market: ArbMarket, facts: MarketFacts, environment: Mapping[str, str], policy: Policy) -> Desired:
@@ -87,7 +93,7 @@ def _labels(market: ArbMarket, facts: MarketFacts) -> dict[str, str]:
         COMPONENT: BOT,
         PART_OF: MANAGER,
         MARKET: facts.condition_id.removeprefix("0x")[:MARKET_DIGITS],
-        MODE: "live" if market.spec.mode is Mode.LIVE else "dry-run",
+        MODE: MODE_VALUES[market.spec.mode],
     }
 
 

@@ -10,7 +10,7 @@ from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.arbmarket_status import MarketFacts
 from kabobagool_operator.duplicates import duplicates
 from kabobagool_operator.facts import Resolution
-from kabobagool_operator.names import wallet_name
+from kabobagool_operator.names import Wallets
 
 
 class Directory:
@@ -21,11 +21,11 @@ class Directory:
         look: Callable[[ArbMarket], Resolution | None],
         condition_id: Callable[[ArbMarket], str | None],
         *,
-        live_wallet: str | None,
+        wallets: Wallets,
     ) -> None:
         self._look = look
         self._condition_id = condition_id
-        self._live_wallet = live_wallet
+        self._known_wallets = wallets
         self._wallets: dict[str, list[str]] = {}
         self._names: dict[str, list[str]] = {}
         self._duplicates: dict[str, str] = {}
@@ -55,7 +55,7 @@ class Directory:
         for market in markets:
             self._enter(market, wallets, names)
         before, self._wallets, self._names = self._duplicates, wallets, names
-        self._duplicates = duplicates(markets, condition_id=self._condition_id, live_wallet=self._live_wallet)
+        self._duplicates = duplicates(markets, condition_id=self._condition_id, wallets=self._known_wallets)
         return {name for name in before.keys() | self._duplicates.keys() if before.get(name) != self._duplicates.get(name)}
 
     def _enter(self, market: ArbMarket, wallets: dict[str, list[str]], names: dict[str, list[str]]) -> None:
@@ -63,5 +63,5 @@ class Directory:
         if facts is None:
             return
         names.setdefault(facts.condition_id, []).append(market.metadata.name)
-        if (wallet := wallet_name(market.spec, live_wallet=self._live_wallet)) is not None:
+        if (wallet := self._known_wallets.name(market.spec)) is not None:
             wallets.setdefault(wallet, []).append(facts.condition_id)

@@ -51,7 +51,7 @@ def follows(market: ArbMarket, policy: Policy) -> bool:
     if (spec.profile, spec.mode) != (policy.discovery_profile, policy.discovery_mode):
         return False
     secret = spec.credentials.secret_name if spec.credentials else None
-    return policy.discovery_mode is Mode.DRY_RUN or secret == policy.discovery_credentials_secret
+    return policy.discovery_mode is not Mode.LIVE or secret == policy.discovery_credentials_secret
 
 
 def rfc3339(at_ms: int) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from kabobagool_operator.conditions import MEANINGS, MEANINGS_OF_TYPES, Reason, Type
 from kabobagool_operator.labels import ANNOTATIONS, FIELD_MANAGER, FINALIZER, LABELS
+from kabobagool_operator.market_source import PINNED, SURPLUS
 from kabobagool_operator.operator_metrics import CONTROLLER, operator_metrics_reference
 
 CONDITIONS: Final = """# Conditions
@@ -44,7 +45,13 @@ replica that leads does the work, and says so with `leader_election_master_statu
 | does it keep up? | `workqueue_depth` returns to 0; `workqueue_longest_running_processor_seconds` stays below a minute |
 | what fails? | `rate(controller_runtime_reconcile_errors_total[5m])`, `kabobagool_operator_failing_markets`; the log says which and why |
 | how is the fleet? | `sum by (phase) (kabobagool_operator_markets)` |
+| does discovery work? | `kabobagool_operator_discovery_age_seconds` stays below a few of `KABOBAGOOL_DISCOVERY_INTERVAL_S` |
+| why do discovered markets go? | `sum by (reason) (increase(kabobagool_operator_discovery_retirements_total[1d]))`, see below |
+| does the venue answer? | `kabobagool_operator_venue_unwell` is 0; `sum by (outcome) (rate(kabobagool_operator_venue_lookups_total[5m]))` |
 | what does it cost the API server? | `sum by (method, code) (rate(rest_client_requests_total[5m]))`; nothing new, no writes |
+
+Discovery retires a market for one of the reasons for which it does not choose one ([troubleshooting.md](troubleshooting.md)), because a
+person asked for the market (`{PINNED}`), or because there is an older ArbMarket for it (`{SURPLUS}`).
 
 This page is written by `python -m kabobagool_operator.documents docs`.
 """

@@ -9,13 +9,13 @@ from typing import Final
 
 from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.labels import DISCOVERED, ORIGIN
-from kabobagool_operator.names import wallet_name
+from kabobagool_operator.names import Wallets
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 Seniority = tuple[bool, datetime, str]
 
 
-def duplicates(markets: Iterable[ArbMarket], *, condition_id: Callable[[ArbMarket], str | None], live_wallet: str | None) -> dict[str, str]:
+def duplicates(markets: Iterable[ArbMarket], *, condition_id: Callable[[ArbMarket], str | None], wallets: Wallets) -> dict[str, str]:
     """Name of each ArbMarket that must not trade to the name of the one that does: pinned before discovered, then the older.
 
     `condition_id` says which market it is, None while that is not known. One that is being deleted counts until it is gone: its bot may
@@ -24,7 +24,7 @@ def duplicates(markets: Iterable[ArbMarket], *, condition_id: Callable[[ArbMarke
     groups: dict[tuple[str, str], list[ArbMarket]] = {}
     for market in markets:
         if (identity := condition_id(market)) is not None:
-            groups.setdefault((identity, _purse(market, live_wallet)), []).append(market)
+            groups.setdefault((identity, _purse(market, wallets)), []).append(market)
     return dict(pair for group in groups.values() if len(group) > 1 for pair in _rivals(group))
 
 
@@ -43,9 +43,9 @@ def _rivals(group: list[ArbMarket]) -> list[tuple[str, str]]:
     return [(other.metadata.name, first.metadata.name) for other in others]
 
 
-def _purse(market: ArbMarket, live_wallet: str | None) -> str:
+def _purse(market: ArbMarket, wallets: Wallets) -> str:
     """Whose money: the wallet, and where no address is known the Secret that holds its key."""
-    wallet = wallet_name(market.spec, live_wallet=live_wallet)
+    wallet = wallets.name(market.spec)
     if wallet is not None:
         return wallet
     return f"secret {market.spec.credentials.secret_name}" if market.spec.credentials else ""

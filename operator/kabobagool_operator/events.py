@@ -6,7 +6,7 @@ posts no more of them than the cluster can do with.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final
@@ -61,12 +61,15 @@ ORDINARY: Final = frozenset(
 
 
 class Events:
-    """Posts Events about ArbMarkets in the name of `identity`, this process among the operator's."""
+    """Posts Events about ArbMarkets in the name of `identity`, this process among the operator's. `noted` is told each of them."""
 
-    def __init__(self, cluster: Cluster, *, clock: Clock, identity: str) -> None:
+    def __init__(
+        self, cluster: Cluster, *, clock: Clock, identity: str, noted: Callable[[Metadata, Notice], None] = lambda market, notice: None
+    ) -> None:
         self._cluster = cluster
         self._clock = clock
         self._identity = identity
+        self._noted = noted
         self._posted: dict[Key, float] = {}
         self._lane = Lane(interval_us=MICROSECONDS // PER_SECOND, burst=BURST, tokens_at_start=BURST, now_us=self._now_us())
         self._full = False
@@ -78,6 +81,7 @@ class Events:
             key = (market.uid, notice.reason, notice.message)
             if self._is_news(key) and self._may_leave(market, notice):
                 self._posted[key] = self._clock.monotonic()
+                self._noted(market, notice)
                 await self._create(market, notice)
 
     async def _create(self, market: Metadata, notice: Notice) -> None:
@@ -132,10 +136,11 @@ class Events:
 def notice_of(condition: Condition) -> Notice:
     """The Event that a condition is worth when it changed: its reason, and what it says in words."""
     message = f"{condition.type} is {condition.status}: {condition.message}"
-    return Notice(reason=condition.reason, message=message, warning=_is_warning(condition))
+    return Notice(reason=condition.reason, message=message, warning=is_warning(condition))
 
 
-def _is_warning(condition: Condition) -> bool:
+def is_warning(condition: Condition) -> bool:
+    """Whether it says that something is wrong: neither wanted by anybody, nor passing by itself. ValueError for a type that is not ours."""
     return BAD.get(Type(condition.type)) == condition.status and condition.reason not in ORDINARY
 
 

@@ -56,7 +56,10 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BotDeployment(msgspec.Struct, frozen=True, kw_only=True):
-    """The bot's Deployment. `drifted`: somebody changed what the operator applied. `config_hash`: what its Pod template says."""
+    """The bot's Deployment. `drifted`: somebody changed what the operator applied. `config_hash`: what its Pod template says.
+
+    `canary`: it says that the bot tries its configuration for the others.
+    """
 
     name: str
     uid: str
@@ -65,6 +68,7 @@ class BotDeployment(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     drifted: bool
     deleting: bool = False
+    canary: bool = False
     image: str = ""
     quota_message: str = ""
     """Why its Pods cannot be made, when the API server said so."""
@@ -73,10 +77,12 @@ class BotDeployment(msgspec.Struct, frozen=True, kw_only=True):
 class GateFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The wallet's order gate, as far as it concerns the market. Everything else is stale when it is not `reachable`.
 
-    `halts` are those that concern it, the wallet's first. `open_intents` is None when it could not be read.
+    `halts` are those that concern it, the wallet's first. `open_intents` is None when it could not be read. `wallet_known` is False when
+    nobody says which wallet it is, so that there is nothing to ask for.
     """
 
     reachable: bool
+    wallet_known: bool = True
     report: BotStatus | None = None
     report_age_s: float | None = None
     lease_holder: str | None = None
@@ -86,11 +92,17 @@ class GateFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slots(msgspec.Struct, frozen=True, kw_only=True):
-    """What the fleet allows this market now: see `rollout.py`. `stopped` says why nobody may roll."""
+    """What the fleet allows this market now: see `rollout.py`. `stopped` says why nobody may roll.
+
+    `canary`: whether its Deployment is to say that the bot tries a change for the others; None leaves it at what it says. `given` is False
+    before the operator has seen the whole fleet.
+    """
 
     may_create: bool = True
     may_roll: bool = True
     stopped: str | None = None
+    canary: bool | None = None
+    given: bool = True
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):

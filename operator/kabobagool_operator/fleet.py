@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from kabobagool.clock import Clock
 from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.caches import Caches
@@ -23,7 +25,8 @@ from kabobagool_operator.rollout_rows import Row
 
 TICK_S: Final = 1.0
 PINNED: Final = "pinned"
-NOT_YET: Final = Slots(may_create=False, may_roll=False)
+HELD: Final = Slots(may_create=False, may_roll=False)
+NOT_YET: Final = replace(HELD, given=False)
 
 
 class Fleet:
@@ -108,7 +111,7 @@ class Fleet:
         found = allot(rows, self._memory, self._policy, self._clock.now_ms() / 1000)
         before, self._memory, self._slots = self._slots, found.memory, found.slots
         for name, slots in found.slots.items():
-            if slots != before.get(name, NOT_YET):
+            if slots != before.get(name, HELD) or (name not in before and self._rows[name].stopped):
                 self._wake(name)
 
     def _waiting(self) -> bool:

@@ -1,8 +1,8 @@
 """The operator's own mark at a wallet's gate: no new pair in this market, because its ArbMarket is drained.
 
-It is a halt like those that people set, and theirs come first: where one stands already ours is not written, and what a person wrote is
-never lifted. Written into the halts directly, without the gate's scripts: those count orders by the limits of whoever runs them, and the
-operator trades nothing and has none. `gate_view.py` calls this, and reads the halts here too.
+It is a halt like those that people set, and theirs come first: where one stands already ours is not written, and what a person wrote only
+a person lifts, as on the fleet's page, which does so here. Written into the halts directly, without the gate's scripts: those count orders
+by the limits of whoever runs them, and the operator trades nothing and has none. `gate_view.py` calls this, and reads the halts here too.
 """
 
 from collections.abc import Awaitable
@@ -39,8 +39,7 @@ async def read_halts(link: RedisLink) -> dict[str, Halt]:
 async def mark(link: RedisLink, condition_id: str, *, why: str, clock: Clock) -> Halt:
     """Let no new pair be opened in the market, unless something says so already. GateUnreachableError when that is not certain."""
     halt = Halt(scope=DRAINING + condition_id, who=WHO, why=why, since_ms=clock.now_ms())
-    seconds, micros = await link.call(link.client.time)
-    text = f"{seconds * MICROSECONDS + micros} {msgspec.json.encode(halt).decode()}"
+    text = await _written(link, halt)
     await link.call(lambda: cast(Awaitable[bool], link.client.hsetnx(link.keys.halts, halt.scope, text)))
     return halt
 
@@ -52,6 +51,23 @@ async def lift(link: RedisLink, condition_id: str) -> None:
     if text is not None and is_ours(_halt(text)):
         script = link.client.register_script(LIFT_IF_UNCHANGED)
         await link.call(lambda: cast(Awaitable[int], script(keys=[halts], args=[scope, text])))
+
+
+async def set_halt(link: RedisLink, halt: Halt) -> None:
+    """Stop what a person wants stopped, whatever stood there before. GateUnreachableError when that is not certain."""
+    text = await _written(link, halt)
+    await link.call(lambda: link.client.hset(link.keys.halts, halt.scope, text))
+
+
+async def lift_halt(link: RedisLink, scope: str) -> None:
+    """Let a scope go on; nothing happens when nothing is halted there. GateUnreachableError when that is not certain."""
+    await link.call(lambda: link.client.hdel(link.keys.halts, scope))
+
+
+async def _written(link: RedisLink, halt: Halt) -> str:
+    """A halt as the gate writes it: after its place among the others."""
+    seconds, micros = await link.call(link.client.time)
+    return f"{seconds * MICROSECONDS + micros} {msgspec.json.encode(halt).decode()}"
 
 
 def _halt(text: str) -> Halt | None:

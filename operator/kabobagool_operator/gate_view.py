@@ -21,7 +21,7 @@ from kabobagool.gate.redis_status import StatusBoard
 from kabobagool.gate.redis_url import connect
 from kabobagool.settings_wallet import DRY_RUN_WALLET
 from kabobagool_operator.facts import GateFacts
-from kabobagool_operator.gate_marks import is_ours, lift, mark
+from kabobagool_operator.gate_marks import is_ours, lift, lift_halt, mark, set_halt
 from kabobagool_operator.gate_picture import NOTHING, Picture, take_picture
 
 log = logging.getLogger(__name__)
@@ -148,6 +148,26 @@ class GateView:
         ended = DRAINING + condition_id
         _amend(at, {scope: halt for scope, halt in _halts(at).items() if scope != ended or not is_ours(halt)})
         return True
+
+    @property
+    def pictures(self) -> Mapping[str, Picture]:
+        """What was last seen of each wallet's gate."""
+        return {name: at.picture or NOTHING for name, at in self._wallets.items()}
+
+    async def halt(self, wallet: str, halt: Halt) -> None:
+        """Stop what a person wants stopped. GateUnreachableError when that is not certain."""
+        await set_halt(self._insist(wallet).link, halt)
+        await self._look_at(wallet, self._markets().get(wallet, ()))
+
+    async def resume(self, wallet: str, scope: str) -> None:
+        """Lift a halt that a person set, or nothing. GateUnreachableError when that is not certain."""
+        await lift_halt(self._insist(wallet).link, scope)
+        await self._look_at(wallet, self._markets().get(wallet, ()))
+
+    def _insist(self, wallet: str) -> _Wallet:
+        if (at := self._wallet(wallet)) is None:
+            raise GateUnreachableError("there is no shared order gate; KABOBAGOOL_REDIS_URL names its server")
+        return at
 
     async def close(self) -> None:
         """Let go of the server."""

@@ -26,25 +26,29 @@ PAUSE: Final = f"{GROUP}/pause-reconciliation"
 CONFIG_HASH: Final = f"{GROUP}/config-hash"
 QUALIFIED: Final = f"{GROUP}/last-qualified"
 RETIRED: Final = f"{GROUP}/retired"
+CANARY: Final = f"{GROUP}/canary"
 FENCE: Final = f"{GROUP}/leader-transitions"
+FLEET_PAGE: Final = f"{GROUP}/fleet-page"
 
 LABELS: Final[dict[str, str]] = {
     MANAGED_BY: f"`{MANAGER}` on everything the operator makes; it watches nothing without it.",
     NAME: "`kabobagool-bot` on bots.",
     INSTANCE: "The ArbMarket's name, on everything that belongs to it.",
-    COMPONENT: f"`{BOT}` on bots.",
-    PART_OF: f"`{MANAGER}`.",
+    COMPONENT: f"`{BOT}` on bots: with `{MANAGED_BY}` it selects the Pods of all bots, for a Service, a PodMonitor or a NetworkPolicy.",
+    PART_OF: f"`{MANAGER}`, on bots as on everything else that is installed with them.",
     ORIGIN: f"`{DISCOVERED}` on ArbMarkets that discovery made. Without it the market is pinned: discovery never touches it.",
     MARKET: "The first 20 digits of the condition id, on bots: select a market's Pods without knowing the resource's name.",
-    MODE: "`dry-run` or `live`, on bots and their Pods.",
+    MODE: "`dry-run`, `paper` or `live`, on bots and their Pods.",
 }
 """Label to meaning."""
 
 ANNOTATIONS: Final[dict[str, str]] = {
     PAUSE: "`true` on an ArbMarket freezes its Deployment as it is: no rollout, no repair. Status and draining go on.",
     CONFIG_HASH: "Hash of the configuration a bot runs with, on its Pod template: a change makes a new Pod.",
+    CANARY: "`true` on the Deployment of a bot that tries a change for the others, until all have it; so a restarted operator knows it.",
     QUALIFIED: "When discovery last found the market worth trading (RFC 3339); there only while the market no longer qualifies.",
     RETIRED: "Why discovery retired the market, on discovered ArbMarkets that are about to be deleted.",
     FENCE: "How often leadership had changed when the operator last wrote this. Smaller after larger is a deposed leader.",
+    FLEET_PAGE: "On the operator's Lease: the address and port at which the leader serves the fleet's page; the others forward there.",
 }
 """Annotation to meaning."""

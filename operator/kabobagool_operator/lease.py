@@ -1,17 +1,19 @@
 """The Lease that says which operator leads, as a record that is read and replaced.
 
-`leader.py` decides by it and knows nothing of the API server; `ClusterLease` keeps it there. A record can only be written over the very
-version that was read, so of two operators that want to lead one is told that it came too late.
+`leader.py` decides by it and knows nothing of the API server; `ClusterLease` keeps it there, and with it where the leader serves the
+fleet's page. A record can only be written over the very version that was read, so of two operators that want to lead one is told that it
+came too late.
 """
 
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_errors import NotFound
 from kabobagool_operator.kinds import LEASE
+from kabobagool_operator.labels import FLEET_PAGE
 from kabobagool_operator.rest import Body
 
 SERVER_FIELDS = frozenset({"managedFields", "creationTimestamp", "uid"})
@@ -31,6 +33,13 @@ class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
+class LeaderPage(NamedTuple):
+    """Who leads, and the `ADDRESS:PORT` of its fleet page, '' when it does not say."""
+
+    holder: str
+    address: str
+
+
 class LeaseStore(Protocol):
     """Where the record is kept. Both methods raise a ClusterError when it cannot be reached."""
 
@@ -44,13 +53,24 @@ class LeaseStore(Protocol):
 
 
 class ClusterLease:
-    """A Lease of `coordination.k8s.io/v1`. Labels and annotations that others put on it stay."""
+    """A Lease of `coordination.k8s.io/v1`. Labels and annotations that others put on it stay.
 
-    def __init__(self, cluster: Cluster, *, namespace: str, name: str) -> None:
+    `page` is where this process serves the fleet's page, written down when it leads; '' when others cannot reach it.
+    """
+
+    def __init__(self, cluster: Cluster, *, namespace: str, name: str, page: str = "") -> None:
         self._cluster = cluster
         self._namespace = namespace
         self._name = name
+        self._page = page
         self._metadata: Body = {}
+        self._holder = ""
+
+    @property
+    def leader(self) -> LeaderPage | None:
+        """Who led when the Lease was last read, and where its page is; None when nobody did."""
+        annotations = self._metadata.get("annotations") or {}
+        return LeaderPage(self._holder, annotations.get(FLEET_PAGE, "")) if self._holder else None
 
     async def read(self) -> LeaseRecord | None:
         """The record, None when there is none."""
@@ -69,15 +89,23 @@ class ClusterLease:
             "leaseTransitions": record.transitions,
         }
         if not record.version:
-            return self._understood(await self._cluster.create(LEASE, self._namespace, {"metadata": {"name": self._name}, "spec": spec}))
-        body = {"metadata": {**self._metadata, "resourceVersion": record.version}, "spec": spec}
+            metadata = {"name": self._name, "annotations": self._annotations({})}
+            return self._understood(await self._cluster.create(LEASE, self._namespace, {"metadata": metadata, "spec": spec}))
+        annotations = self._annotations(self._metadata.get("annotations") or {})
+        body = {"metadata": {**self._metadata, "annotations": annotations, "resourceVersion": record.version}, "spec": spec}
         return self._understood(await self._cluster.replace(LEASE, self._namespace, self._name, body))
+
+    def _annotations(self, found: dict[str, str]) -> dict[str, str]:
+        """Whoever writes the Lease leads, or did so far."""
+        others = {name: text for name, text in found.items() if name != FLEET_PAGE}
+        return {**others, FLEET_PAGE: self._page} if self._page else others
 
     def _understood(self, lease: Body) -> LeaseRecord:
         metadata, spec = lease["metadata"], lease.get("spec") or {}
+        self._holder = spec.get("holderIdentity") or ""
         self._metadata = {field: value for field, value in metadata.items() if field not in SERVER_FIELDS}
         return LeaseRecord(
-            holder=spec.get("holderIdentity") or "",
+            holder=self._holder,
             transitions=spec.get("leaseTransitions") or 0,
             duration_s=spec.get("leaseDurationSeconds") or 0,
             acquired_ms=_epoch_ms(spec.get("acquireTime")),

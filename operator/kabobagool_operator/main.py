@@ -17,13 +17,16 @@ from kubernetes.aio.client.configuration import Configuration
 from kabobagool.clock import Clock, SystemClock
 from kabobagool_operator.assembly import Parts, Surroundings, assemble
 from kabobagool_operator.cluster import Cluster
+from kabobagool_operator.condition_counts import condition_counts
+from kabobagool_operator.fleet_page_desk import FleetPageDesk
+from kabobagool_operator.fleet_page_server import FleetPageServer, served_at
 from kabobagool_operator.leader import Elector, Timings
 from kabobagool_operator.leading import Leading, PartEndedError, cancelled
 from kabobagool_operator.lease import ClusterLease
 from kabobagool_operator.operator_metrics import OperatorMetrics
 from kabobagool_operator.policy import Policy
 from kabobagool_operator.probe_server import ProbeServer
-from kabobagool_operator.probes import ProbeFacts, ProbeLimits
+from kabobagool_operator.probes import ProbeFacts, limits_of
 from kabobagool_operator.rest import Rest
 from kabobagool_operator.workqueue import WorkQueue
 from kabobagool_operator.write_rate import WriteRate
@@ -51,8 +54,9 @@ class Operator:
         self._stop = asyncio.Event()
         timings = Timings(int(policy.lease_s), policy.renew_deadline_s, policy.retry_s)
         self._lease_rest = Rest(configuration, rate=None, observer=self._metrics, timeout_s=policy.renew_deadline_s / 2)
-        store = ClusterLease(Cluster(self._lease_rest), namespace=policy.namespace, name=LEASE)
-        self._elector = Elector(store, identity=self._identity, clock=clock, rng=rng, timings=timings)
+        self._lease = ClusterLease(Cluster(self._lease_rest), namespace=policy.namespace, name=LEASE, page=served_at(policy))
+        self._desk = FleetPageDesk(policy, clock=clock)
+        self._elector = Elector(self._lease, identity=self._identity, clock=clock, rng=rng, timings=timings)
         rate = WriteRate(clock=clock, per_second=policy.writes_per_second, burst=BURST_S * policy.writes_per_second)
         self._rest = Rest(configuration, rate=rate, observer=self._metrics, fence=self._elector.fence)
 
@@ -67,6 +71,10 @@ class Operator:
             server = self._server()
             await server.start(variable="KABOBAGOOL_HEALTH_PORT")
             ending.push_async_callback(server.stop)
+            if self._policy.fleet_port:
+                page = self._page()
+                await page.start()
+                ending.push_async_callback(page.stop)
             if not await self._elected():
                 return True
             return await self._lead(server)
@@ -77,9 +85,19 @@ class Operator:
             loop.add_signal_handler(name, self._stop.set)
 
     def _server(self) -> ProbeServer:
-        limits = ProbeLimits(lease_age_s=self._policy.lease_s)
         port, registry = self._policy.health_port, self._metrics.registry
-        return ProbeServer(host=ALL_ADDRESSES, port=port, gather=self._facts, registry=registry, limits=limits)
+        return ProbeServer(host=ALL_ADDRESSES, port=port, gather=self._facts, registry=registry, limits=limits_of(self._policy))
+
+    def _page(self) -> FleetPageServer:
+        token = self._policy.fleet_token.get_secret_value() if self._policy.fleet_token else None
+        return FleetPageServer(
+            self._desk,
+            host=ALL_ADDRESSES,
+            port=self._policy.fleet_port,
+            token=token,
+            leader=lambda: self._lease.leader,
+            clock=self._clock,
+        )
 
     async def _elected(self) -> bool:
         """Wait to lead. False when told to stop before."""
@@ -102,7 +120,10 @@ class Operator:
         await asyncio.sleep(0)
         around = self._surroundings()
         parts = self._parts = assemble(around, self._configuration)
+        self._desk.lead(parts.for_the_page)
         self._metrics.watch_markets(parts.fleet.counts)
+        self._metrics.watch_conditions(lambda: condition_counts(market.seen for market in parts.caches.markets.values()))
+        self._metrics.watch_venue(parts.venue_numbers)
         work = asyncio.create_task(Leading(parts, around).run(self._stop), name="leading")
         signals = asyncio.create_task(self._take_signals_back(parts.watches.begun), name="signals")
         try:
@@ -131,6 +152,7 @@ class Operator:
             clock=self._clock,
             rng=self._rng,
             identity=self._identity,
+            metrics=self._metrics,
         )
 
     async def _take_signals_back(self, taken: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ Every write names the very version of the object it was decided on; when it is a
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from kabobagool.clock import Clock
 from kabobagool.discovery.criteria import Criteria
@@ -40,6 +40,9 @@ UNSEEN_S: Final = 30.0
 """So long an ArbMarket that was just created may be missing from what there is."""
 NOTE_EVERY_S: Final = 300.0
 """An ArbMarket is told at most so often that its market qualifies, or no longer."""
+PINNED: Final = "pinned"
+SURPLUS: Final = "surplus"
+"""Reasons to retire that no round gives: a person asked for the market; an older ArbMarket of discovery's is there."""
 
 
 class Writer(Protocol):
@@ -58,11 +61,38 @@ class Writer(Protocol):
         ...
 
 
+class DiscoveryObserver(Protocol):
+    """Is told what discovery does. Must not raise."""
+
+    def round_ended(self, *, took_s: float, failed: bool) -> None:
+        """The catalogue was looked at, for so many seconds."""
+        ...
+
+    def created(self) -> None:
+        """An ArbMarket was created."""
+        ...
+
+    def retired(self, *, reason: str) -> None:
+        """An ArbMarket was deleted: why in one word, that of a rejection, or `PINNED` or `SURPLUS`."""
+        ...
+
+
+class Farewell(NamedTuple):
+    """Why an ArbMarket goes: one word, and what is said of it."""
+
+    reason: str
+    message: str
+
+
+TWICE: Final = Farewell(SURPLUS, "there is an older one")
+
+
 class MarketSource:
     """`markets` are the ArbMarkets there are, pinned ones included, as far as they can be read.
 
     `gate_answers` is True also where there is no shared gate; `starting` counts bots that are starting. `learned` is told every market
-    that the exchange just described. `trouble` is why the last round failed, `stopped` why nothing is created, None when all is well.
+    that the exchange just described. `trouble` is why the last round failed, `stopped` why nothing is created, None when all is well;
+    `last` is what the last round that did not fail found.
     """
 
     def __init__(
@@ -79,6 +109,7 @@ class MarketSource:
         gate_answers: Callable[[], bool],
         starting: Callable[[], int],
         learned: Callable[[Market], None],
+        observer: DiscoveryObserver,
     ) -> None:
         self._writer = writer
         self._policy = policy
@@ -91,16 +122,23 @@ class MarketSource:
         self._gate_answers = gate_answers
         self._starting = starting
         self._learned = learned
+        self._observer = observer
         self._roster = Roster(max_markets=policy.max_markets, retire_after_ms=round(policy.retire_after_s * 1000))
         self._found: dict[str, Market] = {}
         self._qualified_ms: dict[str, int] = {}
         self._noted_s: dict[str, float] = {}
-        self._leaving: dict[str, str] = {}
+        self._leaving: dict[str, Farewell] = {}
         self._unseen: dict[str, float] = {}
         self._taken: set[str] = set()
         self.trouble: str | None = "no round yet"
         self.stopped: str | None = None
         self.last: Round | None = None
+        self._last_s = 0.0
+
+    @property
+    def age_s(self) -> float | None:
+        """Seconds since the last round that did not fail, None before one."""
+        return None if self.last is None else self._clock.monotonic() - self._last_s
 
     async def run(self) -> None:
         """Rounds, and passes in between, until cancelled."""
@@ -116,6 +154,7 @@ class MarketSource:
         """One round. One that fails changes nothing: an outage of the catalogue retires nobody."""
         census = self._census()
         self._roster.adopt([own for own in census.discovered if own not in self._leaving], now_ms=self._clock.now_ms())
+        began_s = self._clock.monotonic()
         try:
             found = await self._discovered()
         except Exception as e:
@@ -124,10 +163,11 @@ class MarketSource:
                 "discovery failed; the ArbMarkets stay as they are", extra={"error": self.trouble}, exc_info=not isinstance(e, VenueError)
             )
         else:
-            self.trouble, self.last = None, found
+            self.trouble, self.last, self._last_s = None, found, self._clock.monotonic()
             self._take(found, self._census())
             rejected = {reason.value: count for reason, count in found.rejected.items()}
             log.info("discovery looked", extra={"qualified": len(found.found), "rejected": rejected})
+        self._observer.round_ended(took_s=self._clock.monotonic() - began_s, failed=self.trouble is not None)
 
     async def carry_out(self) -> float | None:
         """One pass. Seconds until the next one, None when nothing is left to do before the next round."""
@@ -171,7 +211,7 @@ class MarketSource:
             self._learned(each.market)
         free = {each.market.condition_id.lower(): each.market for each in found.found if census.pinned_by(each.market) is None}
         changes = self._roster.observe(list(free), found.verdicts, now_ms=now_ms, holding=census.holding)
-        self._leaving.update((own, reason.value) for own, reason in changes.left if own in census.discovered)
+        self._leaving.update((own, Farewell(reason.value, reason.value)) for own, reason in changes.left if own in census.discovered)
         watched = self._roster.watched
         self._found = {own: market for own, market in {**self._found, **free}.items() if own in watched}
         self._qualified_ms |= dict.fromkeys(free, now_ms)
@@ -182,7 +222,7 @@ class MarketSource:
         for own, market in census.discovered.items():
             if (name := census.rival(market)) is not None:
                 self._roster.retire(own)
-                self._leaving[own] = f"pinned by {name}"
+                self._leaving[own] = Farewell(PINNED, f"pinned by {name}")
         for own, found in tuple(self._found.items()):
             if census.pinned_by(found) is not None:
                 self._roster.retire(own)
@@ -190,18 +230,19 @@ class MarketSource:
 
     async def _retire(self, census: Census) -> None:
         going = [(census.discovered[own], why) for own, why in self._leaving.items()]
-        for market, why in (*going, *((market, "there is an older one") for market in census.surplus)):
+        for market, why in (*going, *((market, TWICE) for market in census.surplus)):
             await self._unless_changed(self._delete(market, why))
 
-    async def _delete(self, market: ArbMarket, why: str) -> None:
+    async def _delete(self, market: ArbMarket, why: Farewell) -> None:
         """Say why, then delete: only what is discovery's own by what the API server said last."""
         name, namespace = market.metadata.name, self._policy.namespace
-        said = await self._apply(market, retired_body(market, self._policy, why=why))
+        said = await self._apply(market, retired_body(market, self._policy, why=why.message))
         if said["metadata"].get("labels", {}).get(ORIGIN) != DISCOVERED:
             return
         version = said["metadata"]["resourceVersion"]
         await self._writer.delete(ARB_MARKET, namespace, name, uid=market.metadata.uid, resource_version=version)
-        log.info("a discovered market is retired", extra={"market": name, "reason": why})
+        self._observer.retired(reason=why.reason)
+        log.info("a discovered market is retired", extra={"market": name, "reason": why.message})
 
     async def _keep_true(self, census: Census) -> None:
         for own, state in self._roster.watched.items():
@@ -254,6 +295,7 @@ class MarketSource:
         except Conflict:
             self._taken.add(name)
             raise
+        self._observer.created()
         log.info("a market was discovered", extra={"market": name, "condition_id": own})
 
     async def _apply(self, market: ArbMarket, body: Body) -> Body:

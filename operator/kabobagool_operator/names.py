@@ -5,7 +5,9 @@ need the wallet.
 """
 
 import re
-from typing import Final
+from typing import Final, assert_never
+
+import msgspec
 
 from kabobagool.settings_wallet import DRY_RUN_WALLET
 from kabobagool_operator.arbmarket import NAME_LIMIT
@@ -26,16 +28,25 @@ def distinct_name(slug: str, condition_id: str) -> str:
     return f"{_fitting(slug, NAME_LIMIT - len(suffix) - 1) or NAMELESS}-{suffix}"
 
 
-def wallet_name(spec: Spec, *, live_wallet: str | None) -> str | None:
-    """The wallet's name at the order gate: what dry runs share, or the address that holds the money in lower case; None when unknown.
+class Wallets(msgspec.Struct, frozen=True, kw_only=True):
+    """The public addresses that the operator was installed with: of live bots whose ArbMarket names none, and the play wallet's."""
 
-    `live_wallet` is that of ArbMarkets which name none.
-    """
-    if spec.mode is Mode.DRY_RUN:
-        return DRY_RUN_WALLET
-    own = spec.credentials.wallet_address if spec.credentials else None
-    address = own or live_wallet
-    return address.lower() if address else None
+    live: str | None = None
+    paper: str | None = None
+
+    def name(self, spec: Spec) -> str | None:
+        """An ArbMarket's wallet as the order gate calls it: what dry runs share, or an address in lower case; None when it is not known."""
+        match spec.mode:
+            case Mode.DRY_RUN:
+                return DRY_RUN_WALLET
+            case Mode.PAPER:
+                address = self.paper
+            case Mode.LIVE:
+                own = spec.credentials.wallet_address if spec.credentials else None
+                address = own or self.live
+            case never:
+                assert_never(never)
+        return address.lower() if address else None
 
 
 def _fitting(slug: str, limit: int) -> str:

@@ -1,7 +1,7 @@
 """What the operator tells Prometheus, under the names that controller-runtime gave these things, so that dashboards for it work here too.
 
-The work queue and the requests to the API server report events to it; depth, ages, leadership and markets are read when Prometheus asks.
-`main.py` makes one and `probes.py` serves it.
+The work queue, the requests to the API server, discovery and the resolver report events to it; depth, ages, leadership, markets and how
+the venue is are read when Prometheus asks. `main.py` makes one and `probes.py` serves it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +11,32 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from kabobagool.discovery.reasons import Reason as Verdict
+from kabobagool_operator.conditions import Reason as Outcome
+from kabobagool_operator.market_source import PINNED, SURPLUS
+
 CONTROLLER: Final = "arbmarket"
 """The value of the labels `controller` and `name`: there is one controller, and one queue."""
 WORK_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 RESULTS: Final = ("success", "requeue_after", "error")
+ROUNDS: Final = ("success", "error")
+OUTCOMES: Final = (
+    Outcome.FOUND,
+    Outcome.NOT_FOUND,
+    Outcome.AMBIGUOUS,
+    Outcome.UNSUPPORTED,
+    Outcome.NOT_TRADABLE,
+    Outcome.CLOSED,
+    Outcome.VENUE_UNAVAILABLE,
+)
+"""What asking the venue for a market may come to, in the words of the condition `Resolved`."""
+RETIREMENTS: Final = (*(reason.value for reason in Verdict), PINNED, SURPLUS)
+KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "kabobagool_operator_discovery_rounds_total": ROUNDS,
+    "kabobagool_operator_discovery_retirements_total": RETIREMENTS,
+    "kabobagool_operator_venue_lookups_total": tuple(outcome.value for outcome in OUTCOMES),
+}
+"""All values of a counter's only label."""
 
 
 class OperatorMetric(NamedTuple):
@@ -42,8 +64,18 @@ METRICS: Final = (
     OperatorMetric("leader_election_master_status", "gauge", ("name",), "1 on the replica that leads, 0 on the others.", read=True),
     OperatorMetric("rest_client_requests_total", "counter", ("code", "method"), "Requests to the API server; code <error> without answer."),
     OperatorMetric("kabobagool_operator_markets", "gauge", ("phase", "origin"), "ArbMarkets by phase, pinned or discovered.", read=True),
+    OperatorMetric("kabobagool_operator_conditions", "gauge", ("type", "status", "reason"), "ArbMarkets by what they say.", read=True),
     OperatorMetric("kabobagool_operator_failing_markets", "gauge", (), "ArbMarkets whose last look failed.", read=True),
     OperatorMetric("kabobagool_operator_delayed_markets", "gauge", (), "ArbMarkets that are looked at again at a set time.", read=True),
+    OperatorMetric("kabobagool_operator_discovery_rounds_total", "counter", ("result",), "Rounds of discovery, by how they ended."),
+    OperatorMetric("kabobagool_operator_discovery_round_seconds", "histogram", (), "How long a round of discovery took."),
+    OperatorMetric("kabobagool_operator_discovery_qualifying_markets", "gauge", (), "Markets that the last good round chose.", read=True),
+    OperatorMetric("kabobagool_operator_discovery_age_seconds", "gauge", (), "Since the last good round; absent before.", read=True),
+    OperatorMetric("kabobagool_operator_discovery_stopped", "gauge", (), "1 while something forbids to create what qualifies.", read=True),
+    OperatorMetric("kabobagool_operator_discovery_creations_total", "counter", (), "ArbMarkets that discovery created."),
+    OperatorMetric("kabobagool_operator_discovery_retirements_total", "counter", ("reason",), "ArbMarkets that discovery deleted, by why."),
+    OperatorMetric("kabobagool_operator_venue_lookups_total", "counter", ("outcome",), "Questions about a market, by the venue's answer."),
+    OperatorMetric("kabobagool_operator_venue_unwell", "gauge", (), "1 while the venue cannot be asked for markets.", read=True),
 )
 
 
@@ -81,8 +113,23 @@ class QueueNumbers(Protocol):
         ...
 
 
+class VenueNumbers(NamedTuple):
+    """What is read of discovery and the resolver at a scrape.
+
+    `qualifying` and `round_age_s` are of the last round that did not fail, None before one.
+    """
+
+    qualifying: int | None
+    round_age_s: float | None
+    stopped: bool
+    unwell: bool
+
+
 class OperatorMetrics(Collector):
-    """All metrics of the operator, in a registry of its own. Observes a WorkQueue and a Rest; not for use from several threads."""
+    """All metrics of the operator, in a registry of its own.
+
+    Observes a WorkQueue, a Rest, a MarketSource and a Resolver; not for use from several threads.
+    """
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -95,6 +142,8 @@ class OperatorMetrics(Collector):
         self._queue: QueueNumbers | None = None
         self._leading: tuple[str, Callable[[], bool]] | None = None
         self._markets: Callable[[], Mapping[tuple[str, str], int]] = dict
+        self._conditions: Callable[[], Mapping[tuple[str, str, str], int]] = dict
+        self._venue: Callable[[], VenueNumbers] | None = None
         self._start_at_zero()
         self.registry.register(self)
 
@@ -109,6 +158,14 @@ class OperatorMetrics(Collector):
     def watch_markets(self, markets: Callable[[], Mapping[tuple[str, str], int]]) -> None:
         """Ask at every scrape how many markets there are, by phase and origin."""
         self._markets = markets
+
+    def watch_conditions(self, conditions: Callable[[], Mapping[tuple[str, str, str], int]]) -> None:
+        """Ask at every scrape how many markets have which condition, by type, status and reason."""
+        self._conditions = conditions
+
+    def watch_venue(self, numbers: Callable[[], VenueNumbers]) -> None:
+        """Ask at every scrape how discovery and the venue are."""
+        self._venue = numbers
 
     def added(self) -> None:
         """A market began to wait for a worker."""
@@ -132,6 +189,23 @@ class OperatorMetrics(Collector):
         """A request to the API server ended."""
         self._counters["rest_client_requests_total"].labels(code, method).inc()
 
+    def round_ended(self, *, took_s: float, failed: bool) -> None:
+        """Discovery looked at the venue's catalogue."""
+        self._counters["kabobagool_operator_discovery_rounds_total"].labels("error" if failed else "success").inc()
+        self._histograms["kabobagool_operator_discovery_round_seconds"].observe(took_s)
+
+    def created(self) -> None:
+        """Discovery created an ArbMarket."""
+        self._counters["kabobagool_operator_discovery_creations_total"].inc()
+
+    def retired(self, *, reason: str) -> None:
+        """Discovery deleted an ArbMarket."""
+        self._counters["kabobagool_operator_discovery_retirements_total"].labels(reason).inc()
+
+    def looked_up(self, outcome: Outcome) -> None:
+        """The venue was asked for a market."""
+        self._counters["kabobagool_operator_venue_lookups_total"].labels(outcome.value).inc()
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read what is read; called by the registry at every scrape."""
         numbers = self._numbers()
@@ -153,6 +227,8 @@ class OperatorMetrics(Collector):
             **({} if self._queue is None else _queue_numbers(self._queue)),
             **({} if self._leading is None else {"leader_election_master_status": {(self._leading[0],): float(self._leading[1]())}}),
             "kabobagool_operator_markets": {labels: float(count) for labels, count in self._markets().items()},
+            "kabobagool_operator_conditions": {labels: float(count) for labels, count in self._conditions().items()},
+            **({} if self._venue is None else _venue_numbers(self._venue())),
         }
 
     def _start_at_zero(self) -> None:
@@ -161,6 +237,9 @@ class OperatorMetrics(Collector):
             self._counters["controller_runtime_reconcile_total"].labels(CONTROLLER, result)
         for name in ("controller_runtime_reconcile_errors_total", "workqueue_adds_total", "workqueue_retries_total"):
             self._counters[name].labels(CONTROLLER)
+        for name, values in KNOWN.items():
+            for value in values:
+                self._counters[name].labels(value)
 
 
 def _queue_numbers(queue: QueueNumbers) -> dict[str, Mapping[tuple[str, ...], float]]:
@@ -172,6 +251,15 @@ def _queue_numbers(queue: QueueNumbers) -> dict[str, Mapping[tuple[str, ...], fl
         "workqueue_longest_running_processor_seconds": {ours: queue.longest_running_s},
         "kabobagool_operator_failing_markets": {(): queue.failing},
         "kabobagool_operator_delayed_markets": {(): queue.delayed},
+    }
+
+
+def _venue_numbers(numbers: VenueNumbers) -> dict[str, Mapping[tuple[str, ...], float]]:
+    return {
+        "kabobagool_operator_discovery_qualifying_markets": {} if numbers.qualifying is None else {(): numbers.qualifying},
+        "kabobagool_operator_discovery_age_seconds": {} if numbers.round_age_s is None else {(): numbers.round_age_s},
+        "kabobagool_operator_discovery_stopped": {(): float(numbers.stopped)},
+        "kabobagool_operator_venue_unwell": {(): float(numbers.unwell)},
     }
 
 

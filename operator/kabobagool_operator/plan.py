@@ -63,8 +63,16 @@ def _case(
     spec: Spec | None = None,
     problem: str | None = None,
 ) -> Case:
-    gate_is_expected = policy.redis_url is not None
-    return Case(metadata=metadata, status=status, spec=spec, observed=observed, now=now, problem=problem, gate_is_expected=gate_is_expected)
+    return Case(
+        metadata=metadata,
+        status=status,
+        spec=spec,
+        observed=observed,
+        now=now,
+        problem=problem,
+        gate_is_expected=policy.redis_url is not None,
+        mode_problem=policy.objection(spec.mode) if spec is not None else None,
+    )
 
 
 def deleted(case: Case) -> Step | None:
@@ -98,6 +106,14 @@ def suspended(case: Case) -> Step | None:
     return send_home(case, Farewell(reason=Reason.SUSPENDED, phase=Phase.SUSPENDED, told_by=Action.SCALE_TO_ZERO))
 
 
+def out_of_place(case: Case) -> Step | None:
+    """The operator, as it was installed, has no bots of this mode; one that is left from before must not go on as what nobody asked for."""
+    if case.spec is None or case.mode_problem is None:
+        return None
+    message = f"spec.mode={case.spec.mode}: {case.mode_problem}"
+    return send_home(case, Farewell(reason=Reason.MODE_UNAVAILABLE, message=message, phase=Phase.FAILED))
+
+
 def wanted(case: Case) -> Step:
     """There should be a bot, and its market open to new pairs: a suspension may have ended, or an operator died in a drain."""
     step = bot_step(case)
@@ -110,6 +126,7 @@ RULES: Final[tuple[Rule, ...]] = (
     superfluous,  # two bots of one market would stand in each other's way
     over,  # nothing can be traded any more
     suspended,
+    out_of_place,
     wanted,  # from here on nothing stops a bot that trades
 )
 

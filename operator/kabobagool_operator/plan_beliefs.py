@@ -1,7 +1,7 @@
-"""What is held true when nobody can be asked: what the venue said last, and whose bot a name at the order gate belongs to.
+"""What is held true when nobody can be asked: what the venue said last, whether a change was stopped, whose bot a name at the gate is.
 
 An operator that was just started, or a venue that is away, must change nothing: the status says what was true before.
-`plan_case.py` asks.
+`plan_case.py`, `plan_bot.py` and `turns.py` ask.
 """
 
 import re
@@ -31,6 +31,12 @@ def believed(said: Resolution | None, status: Status) -> Resolution:
     if said is None and before is not None:
         return Unresolved(reason=before.reason, message=before.message, facts=facts)
     return said or Unresolved(reason=Reason.NOT_TRIED, message=MEANINGS[Reason.NOT_TRIED], facts=facts)
+
+
+def stop_before(status: Status) -> str | None:
+    """Why the change that the market waits for did not go on, as it was written last; None when nothing stopped it."""
+    ready = status.condition(Type.READY)
+    return ready.message if ready is not None and ready.reason == Reason.ROLLOUT_STOPPED else None
 
 
 def kept(status: Status) -> Condition | None:

@@ -8,6 +8,7 @@ from typing import Final
 from kabobagool_operator.arbmarket_status import Phase
 from kabobagool_operator.conditions import Condition, Reason
 from kabobagool_operator.facts import BotDeployment, Resolution, Resolved
+from kabobagool_operator.plan_beliefs import stop_before
 from kabobagool_operator.plan_case import Case
 from kabobagool_operator.plan_ready import bot_ready, settles_in_s
 from kabobagool_operator.plan_step import DRAIN_LOOK_S, REFUSED_LOOK_S, SOON_S, Step, is_ready, not_ready
@@ -105,8 +106,9 @@ def _turn(case: Case, deployment: BotDeployment) -> Condition:
     slots, difference = case.observed.slots, f"runs {deployment.config_hash}, wanted {case.observed.desired_hash}"
     if case.paused:
         return is_ready(Reason.ROLLOUT_PENDING, f"Frozen by annotation: {difference}.")
-    if slots.stopped is not None and not slots.may_roll:
-        return is_ready(Reason.ROLLOUT_STOPPED, slots.stopped)
+    stop = slots.stopped if slots.given else stop_before(case.status)
+    if stop is not None and not slots.may_roll:
+        return is_ready(Reason.ROLLOUT_STOPPED, stop)
     return is_ready(Reason.ROLLOUT_PENDING, f"Waits for its turn: {difference}.")
 
 

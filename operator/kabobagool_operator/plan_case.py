@@ -13,6 +13,7 @@ from kabobagool.gate.redis_status import KEPT_MS, BotStatus
 from kabobagool_operator.arbmarket import Metadata
 from kabobagool_operator.arbmarket_spec import Spec
 from kabobagool_operator.arbmarket_status import MarketFacts, Status
+from kabobagool_operator.conditions import Reason
 from kabobagool_operator.facts import BotDeployment, GateFacts, Observed, PodFacts, PodTrouble, Resolution, Resolved
 from kabobagool_operator.gate_marks import is_ours as is_our_mark
 from kabobagool_operator.labels import FINALIZER, PAUSE
@@ -24,7 +25,10 @@ SILENT_AFTER_S: Final = KEPT_MS / 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`spec` is None when it cannot be read; `problem` then says why. `gate_is_expected`: whether an order gate is configured at all."""
+    """`spec` is None when it cannot be read; `problem` then says why. `gate_is_expected`: whether an order gate is configured at all.
+
+    `mode_problem`: why the operator, as it was installed, makes no bot for the spec's mode.
+    """
 
     metadata: Metadata
     status: Status
@@ -33,6 +37,7 @@ class Case:
     now: datetime
     problem: str | None = None
     gate_is_expected: bool = True
+    mode_problem: str | None = None
 
     @cached_property
     def resolution(self) -> Resolution:
@@ -102,6 +107,13 @@ class Case:
     def gate_is_away(self) -> bool:
         """Whether there is a gate that cannot be asked. Without one, nothing is missing."""
         return self.gate_is_expected and not self.gate.reachable
+
+    @property
+    def unasked(self) -> Reason:
+        """The word for a gate that cannot be asked about the market."""
+        if self.gate.wallet_known:
+            return Reason.GATE_UNAVAILABLE
+        return Reason.WALLET_UNKNOWN if self.mode_problem is None else Reason.MODE_UNAVAILABLE
 
     @cached_property
     def last_report(self) -> BotStatus | None:

@@ -86,7 +86,7 @@ def degraded(case: Case, ready: Condition) -> Condition:
     if ready.reason in (Reason.REFUSED, Reason.QUOTA, Reason.INVALID):
         return _say(Type.DEGRADED, Truth.TRUE, ready.reason, ready.message)
     if case.gate_is_away:
-        return _say(Type.DEGRADED, Truth.TRUE, Reason.GATE_UNAVAILABLE)
+        return _say(Type.DEGRADED, Truth.TRUE, case.unasked)
     return _say(Type.DEGRADED, Truth.TRUE, Reason.BOT_SILENT) if is_silent(case) else _say(Type.DEGRADED, Truth.FALSE, Reason.HEALTHY)
 
 
@@ -102,7 +102,7 @@ def paused(case: Case) -> Condition:
     if case.paused:
         return _say(Type.PAUSED, Truth.TRUE, Reason.RECONCILIATION_PAUSED)
     if case.gate_is_away and case.has_bot:
-        return _say(Type.PAUSED, Truth.UNKNOWN, Reason.GATE_UNAVAILABLE)
+        return _say(Type.PAUSED, Truth.UNKNOWN, case.unasked)
     return _say(Type.PAUSED, Truth.FALSE, Reason.NOT_PAUSED)
 
 
@@ -111,7 +111,7 @@ def _unheard(case: Case) -> tuple[Reason, str]:
     if not case.has_bot:
         return Reason.NO_BOT, ""
     if case.gate_is_away:
-        return Reason.GATE_UNAVAILABLE, ""
+        return case.unasked, ""
     if (found := obstacle(case)) is not None:
         return found.reason, found.message
     if not case.ready:

@@ -1,7 +1,8 @@
 """How a bot is sent home: no new pair, hedges finish, then it is told to end, then its market is let go.
 
-Four things send one home: its ArbMarket was deleted, suspended, or is one too many for its market; or the market has ended. Each step
-follows from what is seen, so that an operator killed anywhere goes on where it was; all that has to outlive it is `status.drain`.
+Five things send one home: its ArbMarket was deleted, suspended, is one too many for its market, or has a mode that the operator was not
+installed for; or the market has ended. Each step follows from what is seen, so that an operator killed anywhere goes on where it was; all
+that has to outlive it is `status.drain`.
 
 Whoever cannot be asked is not waited for. A bot hedges by itself when it is told to end, so a gate that is away only means that it is told
 at once, and the time a Pod may take to end bounds the rest: no namespace is ever blocked for longer than that.

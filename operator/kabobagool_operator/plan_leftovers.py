@@ -18,6 +18,7 @@ from kabobagool_operator.plan_types import Notice
 POSITION_LEFT: Final = "PositionLeft"
 MARK_LEFT: Final = "DrainMarkLeft"
 BOT_LEFT: Final = "BotLeft"
+NOT_REAL: Final = {Mode.DRY_RUN: " in this dry run", Mode.PAPER: " at the paper exchange"}
 LEAST_ORDER: Final[Micros] = 5_000_000
 """The venue takes no smaller order: an imbalance below this is dust that nobody can trade away."""
 
@@ -44,7 +45,7 @@ def position_left(case: Case) -> Notice | None:
         return None
     what = f"{format_micros(held.yes)} YES and {format_micros(held.no)} NO are still owned"
     cost = "" if held.spent is None else f", {format_dollars(held.spent)} was spent on them"
-    where = " in this dry run" if case.spec and case.spec.mode is Mode.DRY_RUN else ""
+    where = NOT_REAL.get(case.spec.mode, "") if case.spec else ""
     return Notice(reason=POSITION_LEFT, message=f"{what}{where}{cost}. {_outlook(held)}", warning=held.naked)
 
 
@@ -84,7 +85,7 @@ def _signed(text: str | None) -> Micros | None:
 def _mark_left(case: Case) -> Notice | None:
     """The next bot of this market in the cluster lifts the mark by itself; a fleet outside it does not."""
     may_lie_there = case.status.drain is not None or case.status.phase is Phase.SUSPENDED
-    if not (case.metadata.deleting and case.gate_is_away and may_lie_there):
+    if not (case.metadata.deleting and case.gate_is_away and case.gate.wallet_known and may_lie_there):
         return None
     market = case.facts.condition_id if case.facts else "CONDITION_ID"
     command = f"`kabobagool gate resume --drain --market {market}`"

@@ -13,7 +13,7 @@ from kabobagool_operator.bot_writer import patched_by_us
 from kabobagool_operator.deployment import Desired
 from kabobagool_operator.drift import covers
 from kabobagool_operator.facts import BotDeployment, PodFacts
-from kabobagool_operator.labels import CONFIG_HASH
+from kabobagool_operator.labels import CANARY, CONFIG_HASH
 from kabobagool_operator.pod_trouble import restarts_of, trouble_of
 
 Body = Mapping[str, Any]
@@ -55,9 +55,15 @@ def bot_deployment(
         ready=status.get("readyReplicas", 0) > 0 and status.get("observedGeneration", 0) >= metadata.get("generation", 0),
         drifted=wanted is not None and _has_drifted(deployment, wanted, pods, is_covered),
         deleting=bool(metadata.get("deletionTimestamp")),
+        canary=is_canary(deployment),
         image=_image(template["spec"]),
         quota_message=str((_true_condition(deployment, "ReplicaFailure") or NOTHING).get("message", "")),
     )
+
+
+def is_canary(deployment: Body) -> bool:
+    """Whether a Deployment says that its bot tries a change for the others."""
+    return (deployment["metadata"].get("annotations") or NOTHING).get(CANARY) == "true"
 
 
 def missing_config_map(name: str) -> str:

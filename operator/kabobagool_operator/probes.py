@@ -10,6 +10,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from kabobagool_operator.policy import Policy
+from kabobagool_operator.watch_activity import inactivity_s
+
+MISSED_WATCHES: Final = 3
+
 
 class ProbeReason(StrEnum):
     """Why the operator is not alive or not ready: the same word in the answer, the log and the runbooks."""
@@ -43,6 +48,7 @@ class ProbeLimits(NamedTuple):
     """From when on a fact is a complaint, in seconds.
 
     `watch_silence_s` is three times the inactivity after which the framework begins a watch again; one that lives does so every minute.
+    These are the usual ones; `limits_of` makes those of an installation.
     """
 
     watch_silence_s: float = 210.0
@@ -53,6 +59,16 @@ class ProbeLimits(NamedTuple):
 
 
 USUAL: Final = ProbeLimits()
+
+
+def limits_of(policy: Policy) -> ProbeLimits:
+    """The limits that go with how an installation was told to work."""
+    return ProbeLimits(
+        watch_silence_s=MISSED_WATCHES * inactivity_s(policy.watch_s),
+        longest_running_s=policy.stuck_s,
+        oldest_age_s=2 * policy.stuck_s,
+        lease_age_s=policy.lease_s,
+    )
 
 
 class Complaint(NamedTuple):

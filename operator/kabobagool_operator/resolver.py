@@ -35,7 +35,7 @@ from kabobagool_operator.resolution import (
     way_of,
     ways_to,
 )
-from kabobagool_operator.workqueue import TIMER_RESOLUTION_S, QueueObserver, WorkQueue
+from kabobagool_operator.workqueue import TIMER_RESOLUTION_S, WorkQueue
 from kabobagool_operator.write_rate import WriteRate
 
 WORKERS: Final = 8
@@ -86,7 +86,12 @@ class _Nobody:
 
 
 class Resolver:
-    """Not for use from several threads. `changed` is told the names of ArbMarkets about whose market there is news; must not block."""
+    """Not for use from several threads.
+
+    `changed` is told the names of ArbMarkets about whose market there is news, `looked_up` what came of each question, in the words of the
+    condition `Resolved`; neither must block.
+    `recheck_s` is the time between two questions about a market that trades; all other pauses of a market grow and shrink with it.
+    """
 
     def __init__(
         self,
@@ -97,18 +102,22 @@ class Resolver:
         clock: Clock,
         rng: random.Random,
         changed: Callable[[str], None],
-        observer: QueueObserver | None = None,
+        looked_up: Callable[[Reason], None],
         looks_per_second: int = LOOKS_PER_SECOND,
+        recheck_s: float = RECHECK_S,
     ) -> None:
         self._reader = reader
         self._clob = clob
         self._gamma_host = gamma_host
         self._clock = clock
         self._rng = rng
+        self._recheck_s = recheck_s
+        self._pace = recheck_s / RECHECK_S
         self._changed = changed
+        self._looked_up = looked_up
         self._entries: dict[Way, _Entry] = {}
         self._way_of: dict[str, Way] = {}
-        self._queue: WorkQueue[Way] = WorkQueue(clock=clock, rng=rng, observer=observer or _Nobody())
+        self._queue: WorkQueue[Way] = WorkQueue(clock=clock, rng=rng, observer=_Nobody())
         self._rate = WriteRate(clock=clock, per_second=looks_per_second, burst=2 * looks_per_second)
         self._venue_backoff = Backoff(lowest_s=VENUE_PAUSE_S, highest_s=LONGEST_VENUE_PAUSE_S, rng=rng)
         self._closed_until_s = 0.0
@@ -163,7 +172,7 @@ class Resolver:
     def _begin(self, way: Way, market: ArbMarket) -> _Entry:
         now_s = self._clock.monotonic()
         entry = _Entry(self._backoff(), remembered(market.status, way), confirmed_s=now_s)
-        entry.due_s = now_s if entry.resolution is None else now_s + self._rng.uniform(0, RECHECK_S)
+        entry.due_s = now_s if entry.resolution is None else now_s + self._rng.uniform(0, self._recheck_s)
         self._entries[way] = entry
         self._queue.add_after(way, entry.due_s - now_s)
         return entry
@@ -194,8 +203,10 @@ class Resolver:
             entry.due_s = self._clock.monotonic() + pause_s
             return pause_s
         self._venue_is_well()
+        verdict = verdict_on(market)
+        self._looked_up(Reason.FOUND if isinstance(verdict, Resolved) else verdict.reason)
         self.learn(market)
-        self._confirm(entry, verdict_on(market))
+        self._confirm(entry, verdict)
         return self._wait_s(entry)
 
     async def _resolved(self, way: Way, known: MarketFacts | None) -> Market:
@@ -216,7 +227,7 @@ class Resolver:
         entry.doubted = False
         if isinstance(verdict, Resolved):
             entry.backoff.settled()
-            pause_s = RECHECK_S * self._rng.uniform(1 - JITTER, 1 + JITTER)
+            pause_s = self._recheck_s * self._rng.uniform(1 - JITTER, 1 + JITTER)
         else:
             pause_s = entry.backoff.next_delay_s()
         entry.due_s = entry.confirmed_s + pause_s
@@ -225,13 +236,14 @@ class Resolver:
     def _pause_after(self, error: VenueError, entry: _Entry) -> float:
         """Judge a failure; seconds until the market is asked for again."""
         verdict = verdict_on_error(error, known=entry.facts)
+        self._looked_up(verdict.reason)
         if is_about_the_venue(error):
             self._venue_is_unwell(error)
         else:
             self._venue_is_well()
             if verdict.reason in DOUBTFUL and isinstance(entry.resolution, Resolved) and not entry.doubted:
                 entry.doubted = True
-                return FIRST_PAUSE_S  # one empty page must not take a bot away
+                return self._pace * FIRST_PAUSE_S  # one empty page must not take a bot away
         if not self._still_believed(entry, verdict):
             self._say(entry, verdict)
         return max(self._closed_s(), entry.backoff.next_delay_s() if self.trouble is None else 0.0)
@@ -239,7 +251,7 @@ class Resolver:
     def _still_believed(self, entry: _Entry, verdict: Unresolved) -> bool:
         """Whether a venue that cannot be asked leaves what is known as it is."""
         no_answer = verdict.reason is Reason.VENUE_UNAVAILABLE
-        return no_answer and entry.resolution is not None and self._clock.monotonic() - entry.confirmed_s < BELIEVED_S
+        return no_answer and entry.resolution is not None and self._clock.monotonic() - entry.confirmed_s < self._pace * BELIEVED_S
 
     def _venue_is_unwell(self, error: VenueError) -> None:
         """Nobody asks for a while; those who were asking at the same time count as one failure."""
@@ -267,4 +279,4 @@ class Resolver:
             self._changed(name)
 
     def _backoff(self) -> Backoff:
-        return Backoff(lowest_s=FIRST_PAUSE_S, highest_s=LONGEST_PAUSE_S, rng=self._rng)
+        return Backoff(lowest_s=self._pace * FIRST_PAUSE_S, highest_s=self._pace * LONGEST_PAUSE_S, rng=self._rng)

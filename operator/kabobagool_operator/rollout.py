@@ -4,8 +4,9 @@ Computed about once a second over the whole fleet, by `fleet.py`; `plan.py` is t
 steady rate and never more than a few are starting, so that neither the nodes nor the venue see a wave. A change goes to a few canaries
 first; the others follow, a few at a time, when the canaries have been ready with it for a while, and stay as they are when one breaks.
 
-Pure: what has to be remembered from one time to the next is handed back. An operator that starts with an empty memory lets canaries prove
-the change anew, and nothing worse.
+Pure: what has to be remembered from one time to the next is handed back. An operator that was just started remembers nothing, and finds
+in the cluster who the canaries were (their Deployments say so) and whether the change was stopped (the status of those that wait says so):
+canaries that are well prove the change anew, and a stop stays.
 """
 
 from collections.abc import Iterable
@@ -49,12 +50,33 @@ class Allotment(msgspec.Struct, frozen=True, kw_only=True):
 def allot(rows: Iterable[Row], memory: Memory, policy: Policy, now_s: float) -> Allotment:
     """Give out turns, the oldest first."""
     line = sorted(rows, key=lambda row: (row.created_s, row.name))
+    memory = _found_in_the_cluster(line) if memory.at_s is None else memory
     credit, making = _make_turns(line, memory, policy, now_s)
     wave = _Wave(line, memory, policy, now_s)
     stopped, may_roll = wave.stopped(), wave.turns()
-    slots = {row.name: Slots(may_create=row.name in making, may_roll=row.name in may_roll, stopped=stopped) for row in line}
+    trying = {canary.name for canary in wave.canaries}
+    slots = {
+        row.name: Slots(
+            may_create=row.name in making, may_roll=row.name in may_roll, stopped=stopped, canary=_mark(row, canary=row.name in trying)
+        )
+        for row in line
+    }
     kept = Memory(at_s=now_s, credit=credit, making=making, canaries=wave.canaries, rolling=wave.rolling)
     return Allotment(slots=slots, memory=kept, stopped=stopped)
+
+
+def _found_in_the_cluster(line: list[Row]) -> Memory:
+    """What there is to remember for an operator that was just started."""
+    canaries = tuple(Canary(name=row.name) for row in line if row.canary)
+    if not any(row.stopped and row.outdated for row in line):
+        return Memory(canaries=canaries)
+    changed = frozenset(row.name for row in line if not row.missing and not row.outdated and not row.canary and row.trouble is not None)
+    return Memory(canaries=canaries, rolling=changed)
+
+
+def _mark(row: Row, *, canary: bool) -> bool | None:
+    """What its Deployment is to say, None when there is nothing to change about it: most markets are no canary and never were one."""
+    return canary if canary or row.canary else None
 
 
 def _make_turns(line: list[Row], memory: Memory, policy: Policy, now_s: float) -> tuple[float, frozenset[str]]:

@@ -19,6 +19,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     `created_s`: age decides who comes first. `running_hash`: what the bot runs with, None while there is none. `made_s`: when its
     Deployment was made. `trouble`: what is wrong with the bot, in words; None when nothing is. Moments are seconds of one clock.
+    `canary`: its Deployment says that it tries a change for the others. `stopped`: its status says that the change does not go on.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     made_s: float | None = None
     ready: bool = False
     trouble: str | None = None
+    canary: bool = False
+    stopped: bool = False
 
     @property
     def missing(self) -> bool:
@@ -59,8 +62,13 @@ def row_of(
     made_s: float | None,
     pods: Sequence[PodFacts],
     report: BotStatus | None,
+    stopped: bool,
 ) -> Row:
-    """The row of a market. Only a Pod of the running configuration counts: what an older one did says nothing about this one."""
+    """The row of a market.
+
+    Only a Pod of the running configuration counts: what an older one did says nothing about this one, and what the Deployment says of its
+    Pods may be of those that have just gone.
+    """
     if deployment is None or deployment.replicas == 0:
         return Row(name=name, created_s=created_s, desired_hash=desired_hash)
     running = deployment.config_hash
@@ -71,8 +79,10 @@ def row_of(
         desired_hash=desired_hash,
         running_hash=running,
         made_s=made_s,
-        ready=pod.ready if pod else deployment.ready and not pods,
+        ready=pod is not None and pod.ready,
         trouble=_trouble(pod, report) if pod else None,
+        canary=deployment.canary,
+        stopped=stopped,
     )
 
 

@@ -3,8 +3,10 @@
 `cli.py` asks.
 """
 
+from urllib.parse import urlsplit
+
 from kabobagool.gate.redis_url import connect
-from kabobagool.settings import SettingsError
+from kabobagool.settings import SettingsError, default_text
 from kabobagool_operator.bot_config import policy_problems
 from kabobagool_operator.bot_profiles import Profiles
 from kabobagool_operator.discovered import discovery_criteria
@@ -12,11 +14,18 @@ from kabobagool_operator.leader import JITTER
 from kabobagool_operator.policy import Policy
 
 PATIENCE_S = 1.0
+VENUE = "polymarket.com"
 
 
 def start_problems(policy: Policy) -> list[str]:
     """A line for each problem: which variable, its value, the fix."""
-    return [*policy_problems(policy), *_of_discovery(policy), *_of_the_gate(policy), *_of_the_election(policy)]
+    return [
+        *policy_problems(policy),
+        *_of_discovery(policy),
+        *_of_the_paper_exchange(policy),
+        *_of_the_gate(policy),
+        *_of_the_election(policy),
+    ]
 
 
 def _of_discovery(policy: Policy) -> tuple[str, ...]:
@@ -27,6 +36,18 @@ def _of_discovery(policy: Policy) -> tuple[str, ...]:
     except SettingsError as e:
         return tuple(f"KABOBAGOOL_DISCOVERY_PROFILE={policy.discovery_profile}: {problem}" for problem in e.problems)
     return ()
+
+
+def _of_the_paper_exchange(policy: Policy) -> tuple[str, ...]:
+    """What is called paper trading must not reach the venue."""
+    if policy.paper_wallet is None:
+        return ()
+    addresses = {"GAMMA_URL": policy.gamma_url, "CLOB_URL": policy.clob_url, "WS_URL": policy.ws_url or default_text("market_socket_url")}
+    return tuple(
+        f"KABOBAGOOL_{name}={url}: is the venue's own; with KABOBAGOOL_PAPER_WALLET set, write the paper exchange's address there"
+        for name, url in addresses.items()
+        if f".{urlsplit(url).hostname}".endswith(f".{VENUE}")
+    )
 
 
 def _of_the_gate(policy: Policy) -> tuple[str, ...]:

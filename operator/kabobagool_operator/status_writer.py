@@ -3,7 +3,7 @@
 `reconcile.py` calls it at the end of every look.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from kabobagool.clock import Clock
@@ -22,19 +22,28 @@ from kabobagool_operator.report import seconds_until_worth_writing
 FIRST_WORDS_S: Final = 10.0
 """Most markets are found and have their turn within this; what is said of them before would be wrong by then.
 
-Thousands that are applied at once would cost a write each before the first bot is made.
+Thousands that are applied at once would cost a write each before the first bot is made, and one more each when it is ready.
 """
+SOON_S: Final = 1.0
+"""Who starts a single bot wants to see that it starts."""
+BEGINNINGS: Final = frozenset({Phase.PENDING, Phase.STARTING})
 
 
 class StatusWriter:
-    """Remembers when it last wrote each status, which is all that an operator forgets when it is killed."""
+    """Remembers when it last wrote each status, which is all that an operator forgets when it is killed.
 
-    def __init__(self, cluster: Cluster, caches: Caches, events: Events, policy: Policy, *, clock: Clock) -> None:
+    `busy`: whether so many markets wait to be looked at that every write holds up another bot.
+    """
+
+    def __init__(
+        self, cluster: Cluster, caches: Caches, events: Events, policy: Policy, *, clock: Clock, busy: Callable[[], bool]
+    ) -> None:
         self._cluster = cluster
         self._caches = caches
         self._events = events
         self._policy = policy
         self._clock = clock
+        self._busy = busy
         self._written_s: dict[str, float] = {}
         self._first_seen_s: dict[str, float] = {}
 
@@ -45,10 +54,8 @@ class StatusWriter:
     async def write(self, market: Metadata, before: Status, after: Status) -> float | None:
         """Write the status if it is worth it now. Seconds until it will be, None when it was written or says nothing new."""
         now_s = self._clock.monotonic()
-        if before.phase is None and after.phase is Phase.PENDING:
-            young_s = now_s - self._first_seen_s.setdefault(market.name, now_s)
-            if young_s < FIRST_WORDS_S:
-                return FIRST_WORDS_S - young_s
+        if (early_s := self._too_early_s(market.name, before, after, now_s)) > 0:
+            return early_s
         wait_s = seconds_until_worth_writing(before, after, self._written_s.get(market.name), now_s, self._policy)
         if wait_s != 0:
             return wait_s
@@ -62,6 +69,13 @@ class StatusWriter:
         self._caches.put(ARB_MARKET, written, by_us=True)
         await self._events.post(market, _changes(before, after))
         return None
+
+    def _too_early_s(self, name: str, before: Status, after: Status, now_s: float) -> float:
+        """How long the first words about a market can wait; its trouble cannot."""
+        if before.phase is not None or after.phase not in BEGINNINGS:
+            return 0.0
+        patience_s = SOON_S if after.phase is Phase.STARTING and not self._busy() else FIRST_WORDS_S
+        return self._first_seen_s.setdefault(name, now_s) + patience_s - now_s
 
     def forget(self, name: str) -> None:
         """The ArbMarket is gone."""

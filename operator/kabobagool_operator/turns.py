@@ -9,7 +9,7 @@ from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.facts import Resolved
 from kabobagool_operator.labels import PAUSE
 from kabobagool_operator.observe import Sight
-from kabobagool_operator.plan_beliefs import believed
+from kabobagool_operator.plan_beliefs import believed, stop_before
 from kabobagool_operator.rollout_rows import Row, row_of
 
 
@@ -27,6 +27,7 @@ def row_of_look(market: ArbMarket | None, sight: Sight) -> Row | None:
         made_s=None if made is None else datetime.fromisoformat(made).timestamp(),
         pods=sight.observed.pods,
         report=sight.observed.gate.report,
+        stopped=stop_before(market.status) is not None,
     )
 
 

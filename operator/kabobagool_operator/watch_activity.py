@@ -1,7 +1,7 @@
 """When each watch last showed a sign of life, so that one that died silently is noticed by its silence.
 
 The framework keeps the watches and tells nobody how they do: handlers hear of objects and not of bookmarks, and a quiet cluster has no news
-for hours. But a watch that lives is begun again whenever the API server ends it, which it is asked to do after `WATCH_ENDS_AFTER_S`. So
+for hours. But a watch that lives is begun again whenever the API server ends it, which it is asked to do every minute or so. So
 the session the framework uses is made with `notes_watches` among its middlewares, and the handlers of events call `seen`; `probes.py`
 judges.
 """
@@ -14,8 +14,12 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 from kabobagool.clock import Clock
 from kabobagool_operator.kinds import Kind
 
-WATCH_ENDS_AFTER_S: Final = 60
-"""For the framework's `watching.server_timeout`. A watch goes on from where it ended, so this costs one request a minute and kind."""
+SLACK: Final = 7 / 6
+
+
+def inactivity_s(watch_s: int) -> float:
+    """How long a watch that the API server is asked to end after `watch_s` may show nothing before it is begun anew: a sixth longer."""
+    return watch_s * SLACK
 
 
 class WatchActivity:

@@ -1,8 +1,8 @@
 """The watches: kopf's, which do nothing but fill the caches and say so. Everything that is decided is decided elsewhere.
 
 `main.py` runs them on the leader. kopf lists and watches, begins again what ends, and dies aloud when it may not. Three things it does
-not tell are taken from its connection: that a list is complete, what vanished while nobody watched, and that a watch lives. It writes
-nothing: no finalizer, no annotation, no Event.
+not tell are taken from its connection: that a list is complete, what vanished while nobody watched (`lists.py`), and that a watch lives
+(`watch_activity.py`). It writes nothing: no finalizer, no annotation, no Event.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from typing import Any, Final, cast
 
 import aiohttp
 import kopf
-import msgspec
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 from kubernetes.aio.client.configuration import Configuration
 
 from kabobagool_operator.caches import CHILDREN, WATCHED, Body, Caches
 from kabobagool_operator.kinds import Kind
 from kabobagool_operator.labels import GROUP, MANAGED_BY, MANAGER
+from kabobagool_operator.lists import listing_into
 from kabobagool_operator.rest import USER_AGENT
-from kabobagool_operator.watch_activity import WATCH_ENDS_AFTER_S, WatchActivity, notes_watches
+from kabobagool_operator.watch_activity import WatchActivity, inactivity_s, notes_watches
 
 CHUNK: Final = 500
 REQUEST_TIMEOUT_S: Final = 30.0
@@ -49,13 +49,17 @@ class RemembersNothing(kopf.DiffBaseStorage):
 
 
 class Watches:
-    """The watches of one namespace. `run` returns when it is told to stop and raises when a watch cannot go on."""
+    """The watches of one namespace. `run` returns when it is told to stop and raises when a watch cannot go on.
 
-    def __init__(self, configuration: Configuration, caches: Caches, activity: WatchActivity, *, namespace: str) -> None:
+    Each is ended by the API server after `watch_s` seconds and goes on from there: that costs a request, and shows that it lives.
+    """
+
+    def __init__(self, configuration: Configuration, caches: Caches, activity: WatchActivity, *, namespace: str, watch_s: int) -> None:
         self._configuration = configuration
         self._caches = caches
         self._activity = activity
         self._namespace = namespace
+        self._watch_s = watch_s
         self.begun = asyncio.Event()
         """Set when kopf has taken over the process's signal handlers, which it always does."""
 
@@ -65,7 +69,7 @@ class Watches:
         others = asyncio.all_tasks()
         parts = await kopf.spawn_tasks(
             registry=self._registry(),
-            settings=_settings(),
+            settings=_settings(self._watch_s),
             namespaces=[self._namespace],
             stop_flag=stop,
             ready_flag=self.begun,
@@ -100,7 +104,8 @@ class Watches:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=_tls(self._configuration)),
             headers={"User-Agent": USER_AGENT},
-            middlewares=[signs_in(self._configuration), notes_watches(self._activity), fills_from_lists(self._caches)],
+            middlewares=[signs_in(self._configuration), notes_watches(self._activity)],
+            response_class=listing_into(self._caches),
         )
 
 
@@ -127,32 +132,7 @@ def signs_in(configuration: Configuration) -> ClientMiddlewareType:
     return sign_in
 
 
-def fills_from_lists(caches: Caches) -> ClientMiddlewareType:
-    """Middleware that takes in what kopf lists, so that the caches are complete before the watch begins. kopf itself is shown nothing."""
-    kinds = {kind.plural: kind for kind in WATCHED}
-    uids: dict[Kind, set[str]] = {}
-
-    async def fill(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        response = await handler(request)
-        kind, query = kinds.get(request.url.name), request.url.query
-        if kind is None or "watch" in query or response.status != 200:
-            return response
-        page = msgspec.json.decode(await response.read())
-        if "continue" not in query:
-            uids[kind] = set()
-        for item in page.get("items") or ():
-            caches.put(kind, item)
-            uids[kind].add(item["metadata"]["uid"])
-        if not page["metadata"].get("continue"):
-            caches.keep_only(kind, uids.pop(kind), version=int(page["metadata"]["resourceVersion"]))
-        # What kopf is shown it keeps in memory, all of it at once, and begins a task for each object.
-        response._body = msgspec.json.encode({**page, "items": []})
-        return response
-
-    return fill
-
-
-def _settings() -> kopf.OperatorSettings:
+def _settings(watch_s: int) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.peering.standalone = True
@@ -163,7 +143,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = REQUEST_TIMEOUT_S
     settings.networking.connect_timeout = CONNECT_TIMEOUT_S
     settings.networking.error_backoffs = BACKOFFS_S
-    settings.watching.server_timeout = WATCH_ENDS_AFTER_S
+    settings.watching.server_timeout = watch_s
+    settings.watching.inactivity_timeout = inactivity_s(watch_s)
     settings.watching.chunk_size = CHUNK
     settings.queueing.idle_timeout = IDLE_S
     settings.process.ultimate_exiting_timeout = EXIT_S

@@ -63,6 +63,8 @@ def summary(figures: Sequence[Figure]) -> str:
 
 def _gap(found: Figure, target: Target) -> str:
     reached, unit = (found.ratio, "x the reference") if target.of_ratio else (found.value, found.unit)
+    if target.limit == 0:
+        return f"{shown(reached)} {unit} in place of none"
     return f"{shown(reached)} {unit} is {shown(reached / target.limit)} times the target of {shown(target.limit)}"
 
 

@@ -94,7 +94,8 @@ USUAL = st.fixed_dictionaries(
     },
 )
 LIVE = st.tuples(USUAL, CREDENTIALS).map(lambda parts: {**parts[0], "credentials": parts[1], "mode": "Live"})
-GOOD = st.one_of(USUAL, LIVE).map(body)
+PAPER = USUAL.map(lambda usual: {name: given for name, given in usual.items() if name != "credentials"} | {"mode": "Paper"})
+GOOD = st.one_of(USUAL, PAPER, LIVE).map(body)
 """Any ArbMarket that nobody has a reason to refuse."""
 
 ODD_TEXTS = [
@@ -113,6 +114,7 @@ ODD_TEXTS = [
     "0x" + "a" * 63,
     "dry-run",
     "Live",
+    "Paper",
     "a..b",
     "-a",
 ]

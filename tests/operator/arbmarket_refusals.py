@@ -3,7 +3,7 @@
 from tests.operator.arbmarket_bodies import Body, body, smallest
 
 from kabobagool_operator.arbmarket import NAME_TOO_LONG
-from kabobagool_operator.arbmarket_spec import LIVE_NEEDS_A_KEY, ONE_WAY, SOMETHING_LEFT, TWO_TOKENS
+from kabobagool_operator.arbmarket_spec import LIVE_NEEDS_A_KEY, ONE_WAY, PAPER_TAKES_NO_KEY, SOMETHING_LEFT, TWO_TOKENS
 
 CONDITION = "0x" + "Ab" * 32
 
@@ -21,7 +21,8 @@ REFUSED: list[tuple[Body, str]] = [
         "spec.market.slug=Will it rain?: is not a slug: lower-case letters, digits and hyphens, the last part of the market's page address",
     ),
     (smallest(mode="Live"), f"spec: {LIVE_NEEDS_A_KEY}"),
-    (smallest(mode="live"), "spec.mode=live: is not known, choose one of 'DryRun', 'Live'"),
+    (smallest(mode="live"), "spec.mode=live: is not known, choose one of 'DryRun', 'Paper', 'Live'"),
+    (smallest(mode="Paper", credentials={"secretName": "wallet"}), f"spec: {PAPER_TAKES_NO_KEY}"),
     (smallest(suspend="false"), "spec.suspend=false: is neither true nor false: write one of them, without quotes"),
     (smallest(drainTimeoutSeconds=4), "spec.drainTimeoutSeconds=4: is too little, it must be at least 5"),
     (smallest(drainTimeoutSeconds=3601), "spec.drainTimeoutSeconds=3601: is too much, it may be at most 3600"),

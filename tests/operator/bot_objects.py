@@ -24,7 +24,10 @@ FACTS: Final = MarketFacts(slug="rain", question="Will it rain?", condition_id=C
 WALLET: Final = "0x" + "11" * 20
 LIVE: Final[dict[str, Any]] = {"mode": "Live", "credentials": {"secretName": "polymarket-wallet"}}
 SECRET_VALUES: Final = {"PRIVATE_KEY": TEST_KEY, "CLOB_API_SECRET": "s3cr3t-of-the-venue"}
+PLAY_WALLET: Final = "0x" + "9e" * 20
 POLICY: Final = Policy(bot_image="registry.example/kabobagool-bot:1.0", bot_redis_secret="gate", namespace="bots")
+AT_PAPER: Final = POLICY.model_copy(update={"paper_wallet": PLAY_WALLET, "paper_wallet_secret": "play-wallet"})
+"""The policy of an installation with a paper exchange."""
 EVERYTHING: Final[dict[str, Any]] = {
     "profile": "crypto",
     "strategy": {"maxPairCost": "0.975", "batchSize": "20", "hedgeTolerance": "30", "orphanLossCap": "1"},

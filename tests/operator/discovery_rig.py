@@ -23,6 +23,7 @@ from kabobagool_operator.cluster_errors import ClusterError, Conflict, NotFound
 from kabobagool_operator.kinds import Kind
 from kabobagool_operator.labels import DISCOVERED, ORIGIN
 from kabobagool_operator.market_source import MarketSource
+from kabobagool_operator.operator_metrics import OperatorMetrics
 from kabobagool_operator.policy import Policy
 
 Body = dict[str, Any]
@@ -129,6 +130,7 @@ class DiscoveryRig:
     gate_answers: bool = True
     starting: int = 0
     learned: list[Market] = field(default_factory=list)
+    metrics: OperatorMetrics = field(default_factory=OperatorMetrics)
     source: MarketSource = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,6 +151,7 @@ class DiscoveryRig:
             gate_answers=lambda: self.gate_answers,
             starting=lambda: self.starting,
             learned=self.learned.append,
+            observer=self.metrics,
         )
 
     @property

@@ -13,8 +13,9 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ from kabobagool.settings_wallet import DRY_RUN_WALLET
 Body = dict[str, Any]
 PATIENCE_S = 90.0
 LOOK_S = 0.2
+REPORT_EVERY_S = 2.0
 COMMAND = (sys.executable, "-m", "kabobagool_operator.cli", "run")
+PAIRS = {"yes_shares": 12_000_000, "no_shares": 12_000_000, "locked_profit": 360_000}
+"""What a bot reports that has bought twelve pairs."""
 QUICK = {
     "CREATIONS_PER_SECOND": "50",
     "MAX_PENDING": "500",
@@ -39,11 +43,14 @@ QUICK = {
     "ROLLOUT_CANARIES": "0",
     "ROLLOUT_MAX_UNAVAILABLE": "500",
     "DISCOVERY": "false",
+    "FLEET_PORT": "0",
     "LEASE_S": "4",
     "RENEW_DEADLINE_S": "3",
     "RETRY_S": "0.5",
 }
 """The operator's variables for tests, that wait for no canary and no lease for long."""
+PATIENT = {"LEASE_S": "60", "RENEW_DEADLINE_S": "50"}
+"""For tests that are not about the Lease and must not lose it when the machine stands still for some seconds."""
 
 
 class OperatorProcess:
@@ -127,6 +134,7 @@ class World:
     link: RedisLink
     board: StatusBoard
     operators: list[OperatorProcess] = field(default_factory=list)
+    _saying: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
     def operator(self, *, kubeconfig: Path | None = None, **variables: str) -> OperatorProcess:
         """An operator that was not started yet."""
@@ -201,6 +209,12 @@ class World:
         books = scripted(slug)
         self.paper.exchange._list(books.market(now_ms), books.snapshots(now_ms))
 
+    def close_market(self, slug: str) -> None:
+        """The venue ends a market."""
+        found = self.paper.exchange.market(slug)
+        assert found is not None
+        self.paper.venue.close(found)
+
     def halts(self) -> set[str]:
         """The scopes that are halted at the dry runs' gate."""
         return {str(scope) for scope in self.server.admin.hkeys(self.link.keys.halts)}
@@ -219,6 +233,34 @@ class World:
         """A bot says this of itself."""
         given = {"mode": "dry_run", "phase": "watching", "feed_age_ms": 900, **said}
         await self.board.report(BotStatus(market=self.condition_id(slug), holder=holder, **given))
+
+    async def bot_of(self, name: str, **spec: Any) -> str:
+        """An ArbMarket that has its bot, which runs and owns pairs and goes on reporting that; the bot's name at the gate."""
+        await self.apply(arb_market(name, **spec))
+        return await self.bot_runs(name)
+
+    async def bot_runs(self, name: str) -> str:
+        """The same for an ArbMarket that is there."""
+        holder = f"kabobagool@{await self.pod_is(name)}/1/abc"
+        await self.goes_on_reporting(name, holder, **PAIRS, pair_cost=970_000)
+        await self.until_market(name, lambda body: phase(body) == "Running" and "position" in body["status"], "runs")
+        return holder
+
+    async def goes_on_reporting(self, slug: str, holder: str, **said: Any) -> None:
+        """A bot says this of itself, again and again, until it says something else or falls silent."""
+        self._saying[slug] = partial(self.reports, slug, holder, **said)
+        await self._saying[slug]()
+
+    def falls_silent(self, slug: str) -> None:
+        """The bot says nothing more."""
+        self._saying.pop(slug, None)
+
+    async def repeat_reports(self) -> None:
+        """What bots go on reporting, until cancelled."""
+        while True:
+            for say in list(self._saying.values()):
+                await say()
+            await asyncio.sleep(REPORT_EVERY_S)
 
     async def pod_is(self, name: str, *, ready: bool = True) -> str:
         """What the kubelet would say of the newest Pod of a market; its name."""
@@ -270,9 +312,11 @@ async def world(folder: Path, control_plane: Any, namespace: str, *markets: str 
             link=link,
             board=StatusBoard(link, clock=clock),
         )
+        reporting = asyncio.create_task(around.repeat_reports())
         try:
             yield around
         finally:
+            reporting.cancel()
             for operator in around.operators:
                 operator.kill()
             await link.close()

@@ -32,6 +32,7 @@ from kabobagool_operator.facts import (
 )
 from kabobagool_operator.gate_marks import WHO
 from kabobagool_operator.labels import FINALIZER, PAUSE
+from kabobagool_operator.observe import NOBODYS
 from kabobagool_operator.plan import plan, plan_unreadable
 from kabobagool_operator.plan_types import Plan
 from kabobagool_operator.policy import Policy
@@ -39,6 +40,8 @@ from kabobagool_operator.policy import Policy
 NOW: Final = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 POLICY: Final = Policy(redis_url="redis://gate.invalid:6379/0")
 WITHOUT_GATE: Final = Policy(redis_url=None)
+AT_PAPER: Final = Policy(redis_url="redis://gate.invalid:6379/0", paper_wallet="0x" + "9e" * 20, paper_wallet_secret="play-wallet")
+LIVE: Final[dict[str, Any]] = {"mode": "Live", "credentials": {"secretName": "wallet"}}
 SHARE: Final = 1_000_000
 CONDITION_ID: Final = "0x" + "ab" * 32
 FACTS: Final = MarketFacts(slug="rain", question="Will it rain?", condition_id=CONDITION_ID, tokens=TokenPair(yes="111", no="222"))
@@ -183,6 +186,8 @@ put("frozen-without-bot", market(paused=True), without_bot())
 put("refused", NEW, without_bot(apply_refused="admission webhook said no"))
 put("refused-by-quota", NEW, without_bot(apply_refused="exceeded quota: deployments", refused_by_quota=True))
 put("duplicate", NEW, without_bot(duplicate_of="older-rain"))
+put("paper-without-exchange", market(finalizer=False, mode="Paper"), without_bot(gate=NOBODYS))
+put("live-with-exchange", market(finalizer=False, **LIVE), without_bot(gate=NOBODYS), AT_PAPER)
 row("spec-unreadable")(lambda: plan_unreadable(NEW.metadata, Status(), ArbMarketError(PROBLEM), without_bot(resolution=None), POLICY, NOW))
 
 # A bot
@@ -190,6 +195,7 @@ put("adopt", market(finalizer=False), running())
 put("steady", OLD, running())
 put("ordering", OLD, running(gate=gate("ordering")))
 put("dry-run", OLD, running(gate=gate(report=report(mode="dry_run"))))
+put("paper", market(mode="Paper", status=known()), running(), AT_PAPER)
 put("repair-edited", OLD, running(deployment=deployment(drifted=True)))
 put("repair-deleted", OLD, without_bot())
 put("repair-while-venue-is-away", OLD, without_bot(resolution=unresolved(Reason.VENUE_UNAVAILABLE)))
@@ -231,6 +237,7 @@ put("bot-stopping", OLD, running(gate=gate("stopping")))
 
 # The gate
 put("gate-unavailable", OLD, running(gate=gate(reachable=False)))
+put("wallet-unknown", market(status=known(), **LIVE), running(gate=NOBODYS))
 put("no-gate", OLD, running(gate=GateFacts(reachable=False)), WITHOUT_GATE)
 put("wallet-halted", OLD, running(gate=halted(WALLET)))
 put("market-halted", OLD, running(gate=halted(CONDITION_ID)))
@@ -265,6 +272,9 @@ put("closed-drained", market(status=draining(20)), running(resolution=ENDED, gat
 put("closed-done", market(status=draining(30, **POSITION)), without_bot(resolution=ENDED, gate=marked(None)))
 put("closed", OLD, without_bot(resolution=ENDED))
 put("duplicate-with-bot", OLD, running(duplicate_of="older-rain"))
+put("live-bot-at-exchange", market(status=known(), **LIVE), running(config_problem="spec.mode=Live: no", desired_hash=""), AT_PAPER)
+put("live-bot-at-exchange-drained", market(status=draining(20), **LIVE), running(gate=marked()), AT_PAPER)
+put("paper-bot-without-exchange", market(mode="Paper", status=known()), running(gate=NOBODYS))
 
 # Deleted
 put("delete", market(deleting=True, status=known()), running())

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
-from tests.operator.plan_cases import FACTS, HOLDER, NOW, OWN_MARK, POD, STRANGER, market
+from tests.operator.plan_cases import FACTS, HOLDER, LIVE, NOW, OWN_MARK, POD, STRANGER, market
 
 from kabobagool.engine.market_engine import EngineState
 from kabobagool.gate.interface import DRAINING, WALLET, Halt
@@ -42,6 +42,7 @@ halts = st.one_of(
 gates = st.builds(
     GateFacts,
     reachable=st.booleans(),
+    wallet_known=st.booleans(),
     report=st.none() | reports,
     report_age_s=st.none() | st.floats(-5, 60, allow_nan=False),
     lease_holder=st.none() | HOLDERS,
@@ -133,6 +134,7 @@ def markets(draw: st.DrawFn, **fixed: Any) -> ArbMarket:
         "paused": draw(st.booleans()),
         "status": draw(statuses()),
         "suspend": draw(st.booleans()),
+        **draw(st.sampled_from(({}, {"mode": "Paper"}, LIVE))),
         "drainTimeoutSeconds": draw(st.sampled_from((5, 60, 3600))),
     }
     return market(**{**asked, **fixed})

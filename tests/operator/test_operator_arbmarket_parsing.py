@@ -49,9 +49,13 @@ def test_a_slug_alone_is_a_careful_dry_run() -> None:
     assert spec.strategy == Strategy()
 
 
-def test_the_examples_hold_one_careful_and_one_live_market() -> None:
+def test_the_examples_hold_one_market_of_each_mode_and_the_careful_one_is_the_plain_one() -> None:
     markets = {file.name: ArbMarket.parse(yaml.safe_load(file.read_text())) for file in EXAMPLES}
-    assert {name: market.spec.mode for name, market in markets.items()} == {"market.yaml": Mode.DRY_RUN, "market-live.yaml": Mode.LIVE}
+    assert {name: market.spec.mode for name, market in markets.items()} == {
+        "market.yaml": Mode.DRY_RUN,
+        "market-paper.yaml": Mode.PAPER,
+        "market-live.yaml": Mode.LIVE,
+    }
     assert markets["market.yaml"].spec.model_dump(exclude_unset=True) == {"market": {"slug": "fed-rate-hike-in-2026"}}
 
 

@@ -10,9 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.operator.arbmarket_bodies import STRATEGIES
 from tests.operator.bot_objects import (
+    AT_PAPER,
     CONDITION_ID,
     FACTS,
     LIVE,
+    PLAY_WALLET,
     POLICY,
     WALLET,
     environment_of,
@@ -80,6 +82,28 @@ def test_a_live_bot_trades_with_the_wallet_by_which_it_is_known_at_the_gate() ->
     assert "PROXY_ADDRESS" not in made(**LIVE)
     assert "PROXY_ADDRESS" not in made(policy={"live_wallet": WALLET})
     assert not {"PROXY_ADDRESS", "SIGNATURE_TYPE"} & made(of=profile(PROXY_ADDRESS=WALLET, SIGNATURE_TYPE="2")).keys()
+
+
+def test_a_paper_bot_sends_its_orders_and_trades_with_the_play_wallet() -> None:
+    environment = environment_of(market(mode="Paper"), AT_PAPER)
+    assert (environment["DRY_RUN"], environment["PROXY_ADDRESS"]) == ("false", PLAY_WALLET)
+    assert environment_of(market(), AT_PAPER) == environment_of(market()), "a dry run is the same everywhere"
+
+
+@pytest.mark.parametrize(
+    ("policy", "spec", "said"),
+    [
+        (POLICY, {"mode": "Paper"}, ["spec.mode=Paper", "without a paper exchange", "choose DryRun or Live"]),
+        (AT_PAPER, LIVE, ["spec.mode=Live", "sends no real orders", "choose Paper or DryRun"]),
+    ],
+)
+def test_no_configuration_is_made_for_a_mode_that_the_installation_does_not_have(
+    policy: Policy, spec: dict[str, Any], said: list[str]
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        environment_of(market(**spec), policy)
+    (line,) = refused.value.problems
+    assert all(part in line for part in said), line
 
 
 def test_the_bot_trades_where_the_operator_looks() -> None:

@@ -18,6 +18,7 @@ from kabobagool_operator.policy import Policy
 from kabobagool_operator.policy_options import FIELDS, SECRET, policy_reference
 
 ROOT = DOCS.parent
+PAPER = ["--paper-wallet", "0x" + "9e" * 20, "--paper-wallet-secret", "play"]
 
 
 def command(*arguments: str, **environment: str) -> Result:
@@ -31,7 +32,7 @@ def test_every_setting_is_an_option_with_its_variable_its_default_and_what_it_me
         assert field.description
         assert " ".join(field.description.split()) in said
         assert f"KABOBAGOOL_{name.upper()}" in said
-    assert {"redis_url"} == SECRET
+    assert {"redis_url", "fleet_token"} == SECRET
     assert "KABOBAGOOL_REDIS_URL" not in said
 
 
@@ -50,6 +51,9 @@ def test_the_definition_that_is_printed_is_the_one_of_the_repository() -> None:
         (["--workers", "0"], {}, "KABOBAGOOL_WORKERS=0: Input should be greater than or equal to 1"),
         (["--live-wallet", "me"], {}, "KABOBAGOOL_LIVE_WALLET=me: "),
         (["--discovery-mode", "Live"], {}, "KABOBAGOOL_DISCOVERY_MODE=Live: signs orders with a key, so set"),
+        (["--discovery-mode", "Paper"], {}, "KABOBAGOOL_DISCOVERY_MODE=Paper: this operator was installed without a paper exchange"),
+        (PAPER, {}, "KABOBAGOOL_CLOB_URL=https://clob.polymarket.com: is the venue's own; with KABOBAGOOL_PAPER_WALLET set, write"),
+        (PAPER, {}, "KABOBAGOOL_WS_URL=wss://ws-subscriptions-clob.polymarket.com/ws/market: is the venue's own"),
         (["--bot-environment", "{"], {}, "--bot-environment is no JSON: "),
         ([], {"BOT_TOLERATIONS": "{"}, "lists and maps are written as JSON"),
         (

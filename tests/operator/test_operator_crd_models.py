@@ -12,7 +12,16 @@ from kabobagool.settings import FIELDS
 from kabobagool.settings_fields import LogLevel, StrategyVariables
 from kabobagool_operator.arbmarket import NAME_TOO_LONG, ArbMarket
 from kabobagool_operator.arbmarket_fields import FIXES, FOUR_DECIMALS, SIX_DECIMALS
-from kabobagool_operator.arbmarket_spec import AMOUNTS, LIVE_NEEDS_A_KEY, ONE_WAY, SOMETHING_LEFT, TWO_TOKENS, Spec, Strategy
+from kabobagool_operator.arbmarket_spec import (
+    AMOUNTS,
+    LIVE_NEEDS_A_KEY,
+    ONE_WAY,
+    PAPER_TAKES_NO_KEY,
+    SOMETHING_LEFT,
+    TWO_TOKENS,
+    Spec,
+    Strategy,
+)
 from kabobagool_operator.arbmarket_status import Status
 from kabobagool_operator.kinds import ARB_MARKET
 
@@ -151,7 +160,7 @@ def test_the_other_overrides_have_the_ranges_of_the_bots_variables() -> None:
 
 def test_the_api_server_and_the_operator_refuse_with_the_same_words() -> None:
     said = {rule["message"] for _, node in every_node(SCHEMA, "") for rule in node.get("x-kubernetes-validations", ()) if "message" in rule}
-    assert {NAME_TOO_LONG, LIVE_NEEDS_A_KEY, ONE_WAY, SOMETHING_LEFT, TWO_TOKENS} <= said
+    assert {NAME_TOO_LONG, LIVE_NEEDS_A_KEY, PAPER_TAKES_NO_KEY, ONE_WAY, SOMETHING_LEFT, TWO_TOKENS} <= said
 
 
 def test_the_resource_is_known_under_one_name_everywhere() -> None:

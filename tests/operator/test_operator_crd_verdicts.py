@@ -17,7 +17,7 @@ from tests.operator.arbmarket_refusals import REFUSED
 
 from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.arbmarket_errors import ArbMarketError
-from kabobagool_operator.arbmarket_spec import LIVE_NEEDS_A_KEY, ONE_WAY
+from kabobagool_operator.arbmarket_spec import LIVE_NEEDS_A_KEY, ONE_WAY, PAPER_TAKES_NO_KEY
 
 if TYPE_CHECKING:
     from tests.cluster.plugin import Cluster
@@ -58,7 +58,7 @@ def test_what_the_operator_refuses_with_a_fix_does_not_get_into_the_cluster(api:
     assert objection(api, given) is not None
 
 
-@pytest.mark.parametrize("file", ["market.yaml", "market-live.yaml"])
+@pytest.mark.parametrize("file", ["market.yaml", "market-paper.yaml", "market-live.yaml"])
 def test_the_examples_can_be_applied_as_they_are(kubectl: Kubectl, file: str) -> None:
     said = kubectl("apply", "--dry-run=server", "--filename", str(ROOT / "docs" / "examples" / file))
     assert said.startswith("arbmarket.kabobagool.io/fed-rate-hike-in-2026 created")
@@ -96,6 +96,7 @@ def test_a_market_never_becomes_another_and_the_rest_may_change(kubectl: Kubectl
     [
         ({"market": {"slug": "rain", "conditionId": "0x" + "a" * 64}}, ONE_WAY),
         ({"market": {"slug": "rain"}, "mode": "Live"}, LIVE_NEEDS_A_KEY),
+        ({"market": {"slug": "rain"}, "mode": "Paper", "credentials": {"secretName": "wallet"}}, PAPER_TAKES_NO_KEY),
         ({"market": {"slug": "rain"}, "strategy": {"maxPairCost": "1"}}, "a pair pays 1.00, so the most it may cost is below 1"),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.operator.arbmarket_bodies import BOTS, STRATEGIES
 from tests.operator.bot_objects import (
+    AT_PAPER,
     EVERYTHING,
     FACTS,
     GOLDEN,
@@ -26,8 +27,9 @@ from tests.operator.bot_objects import (
 
 from kabobagool_operator.arbmarket_status import TokenPair
 from kabobagool_operator.bot_pod import COMMAND, USER
-from kabobagool_operator.deployment import config_hash, desired
-from kabobagool_operator.labels import CONFIG_HASH, INSTANCE, LABELS, MANAGED_BY, MANAGER, MODE
+from kabobagool_operator.deployment import MODE_VALUES, config_hash, desired
+from kabobagool_operator.labels import BOT, COMPONENT, CONFIG_HASH, INSTANCE, LABELS, MANAGED_BY, MANAGER, MODE, PART_OF
+from kabobagool_operator.policy import Policy
 
 Object = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -112,6 +114,30 @@ def test_a_live_bot_gets_the_keys_that_it_may_need_and_no_others() -> None:
     assert all(ref["key"] == name for name, ref in asked.items())
 
 
+def test_a_paper_bot_gets_the_key_of_the_play_wallet_and_no_other_secret() -> None:
+    asked = variables(objects_of(market(mode="Paper"), AT_PAPER).deployment)
+    assert asked == {
+        "REDIS_URL": {"name": "gate", "key": "REDIS_URL", "optional": False},
+        "PRIVATE_KEY": {"name": "play-wallet", "key": "PRIVATE_KEY", "optional": False},
+    }
+
+
+@pytest.mark.parametrize(
+    ("policy", "spec", "own"),
+    [(AT_PAPER, {"mode": "Paper"}, "paper_redis_secret"), (POLICY, LIVE, "live_redis_secret")],
+    ids=["paper", "live"],
+)
+def test_bots_of_a_mode_have_a_user_of_the_gate_of_their_own_where_one_is_given(policy: Policy, spec: Object, own: str) -> None:
+    def gate_of(policy: Policy, **spec: Any) -> str:
+        return str(variables(objects_of(market(**spec), policy).deployment)["REDIS_URL"]["name"])
+
+    given = policy.model_copy(update={own: "narrow"})
+    assert (gate_of(policy, **spec), gate_of(given, **spec), gate_of(given)) == ("gate", "narrow", "gate")
+    alone = given.model_copy(update={"bot_redis_secret": None})
+    assert gate_of(alone, **spec) == "narrow"
+    assert "REDIS_URL" not in variables(objects_of(market(), alone).deployment)
+
+
 def test_a_wallet_that_the_resource_names_is_not_taken_from_the_secret() -> None:
     wanted = objects_of(market(mode="Live", credentials={"secretName": "x", "walletAddress": WALLET}))
     assert wanted.config_map["data"]["PROXY_ADDRESS"] == WALLET
@@ -138,6 +164,17 @@ def test_both_objects_are_labelled_as_documented_and_go_with_their_market() -> N
         assert (owner["kind"], owner["uid"], owner["controller"]) == ("ArbMarket", "6f1d", True)
     template = wanted.deployment["spec"]["template"]["metadata"]["labels"]
     assert wanted.deployment["spec"]["selector"]["matchLabels"].items() <= template.items()
+
+
+def test_the_pods_of_all_bots_are_found_by_two_labels_and_by_the_name_of_their_port() -> None:
+    """What a Service, a PodMonitor and a NetworkPolicy select by."""
+    for asked, policy in ((market(), POLICY), (market("snow", **LIVE), POLICY), (market("hail", mode="Paper"), AT_PAPER)):
+        template = objects_of(asked, policy).deployment["spec"]["template"]
+        labels = template["metadata"]["labels"]
+        assert {MANAGED_BY: MANAGER, COMPONENT: BOT, PART_OF: MANAGER, INSTANCE: asked.metadata.name}.items() <= labels.items()
+        assert labels[MODE] == MODE_VALUES[asked.spec.mode]
+        (container,) = template["spec"]["containers"]
+        assert [port["name"] for port in container["ports"]] == ["metrics"]
 
 
 def test_what_can_change_is_not_part_of_the_selector() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.operator.api_server_rig import RequestTally
-from tests.operator.bot_objects import EVERYTHING, LIVE, POLICY, WALLET, container_of, market, objects_of
+from tests.operator.bot_objects import AT_PAPER, EVERYTHING, LIVE, POLICY, WALLET, container_of, market, objects_of
 
 from kabobagool.clock import SystemClock
 from kabobagool_operator.arbmarket import ArbMarket
@@ -39,6 +39,7 @@ INSTALLED = POLICY.model_copy(
 )
 VARIANTS: dict[str, tuple[Object, Policy]] = {
     "dry": ({}, POLICY),
+    "paper": ({"mode": "Paper"}, AT_PAPER),
     "live": (LIVE, POLICY),
     "everything": ({**EVERYTHING, **LIVE}, INSTALLED),
 }

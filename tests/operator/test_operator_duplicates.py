@@ -12,11 +12,12 @@ from kabobagool_operator.arbmarket import NAME_LIMIT, ArbMarket
 from kabobagool_operator.arbmarket_fields import OBJECT_NAME
 from kabobagool_operator.duplicates import duplicates
 from kabobagool_operator.labels import DISCOVERED, ORIGIN
-from kabobagool_operator.names import distinct_name, market_name, wallet_name
+from kabobagool_operator.names import Wallets, distinct_name, market_name
 
 IDENTITY = "0x" + "ab" * 32
 OTHER = "0x" + "cd" * 32
 WALLET = "0x" + "1f" * 20
+PAPER = {"mode": "Paper"}
 LIVE = {"mode": "Live", "credentials": {"secretName": "key"}}
 
 
@@ -27,8 +28,8 @@ def made(name: str, second: int = 0, *, market: str = IDENTITY, discovered: bool
     return pinned(name, {"conditionId": market}, spec=spec or {}, metadata=born)
 
 
-def rivals(*markets: ArbMarket, live_wallet: str | None = None) -> dict[str, str]:
-    return duplicates(markets, condition_id=lambda market: market.spec.market.condition_id, live_wallet=live_wallet)
+def rivals(*markets: ArbMarket, **wallets: str) -> dict[str, str]:
+    return duplicates(markets, condition_id=lambda market: market.spec.market.condition_id, wallets=Wallets(**wallets))
 
 
 def test_the_older_of_two_pins_trades_and_the_newer_learns_its_name() -> None:
@@ -48,18 +49,22 @@ def test_other_markets_are_no_rivals() -> None:
 
 
 def test_a_market_that_is_not_known_yet_is_nobodys_rival() -> None:
-    assert duplicates([made("rain"), made("sun")], condition_id=lambda market: None, live_wallet=None) == {}
+    assert duplicates([made("rain"), made("sun")], condition_id=lambda market: None, wallets=Wallets()) == {}
 
 
 def test_a_dry_run_beside_a_live_bot_is_no_rival_because_the_wallets_differ() -> None:
-    assert rivals(made("rain"), made("live", spec=LIVE), live_wallet=WALLET) == {}
+    assert rivals(made("rain"), made("live", spec=LIVE), live=WALLET) == {}
 
 
 def test_two_wallets_may_trade_one_market() -> None:
     second = {"mode": "Live", "credentials": {"secretName": "other", "walletAddress": "0x" + "2f" * 20}}
-    assert rivals(made("one", spec=LIVE), made("two", 1, spec=second), live_wallet=WALLET) == {}
+    assert rivals(made("one", spec=LIVE), made("two", 1, spec=second), live=WALLET) == {}
     same = {"mode": "Live", "credentials": {"secretName": "copy", "walletAddress": WALLET.upper().replace("X", "x")}}
-    assert rivals(made("one", spec=LIVE), made("two", 1, spec=same), live_wallet=WALLET) == {"two": "one"}
+    assert rivals(made("one", spec=LIVE), made("two", 1, spec=same), live=WALLET) == {"two": "one"}
+
+
+def test_a_dry_run_beside_a_paper_bot_is_no_rival_and_two_paper_bots_are() -> None:
+    assert rivals(made("rain"), made("paper", 1, spec=PAPER), made("again", 2, spec=PAPER), paper=WALLET) == {"again": "paper"}
 
 
 def test_without_a_known_address_the_secret_tells_wallets_apart() -> None:
@@ -85,11 +90,15 @@ def test_exactly_one_of_each_market_trades_in_whatever_order_they_are_seen(given
 
 
 def test_the_wallet_is_the_one_that_the_bot_will_use_at_the_gate() -> None:
-    assert wallet_name(made("a").spec, live_wallet=WALLET) == DRY_RUN_WALLET
-    assert wallet_name(made("a", spec=LIVE).spec, live_wallet=WALLET.upper()) == WALLET
-    assert wallet_name(made("a", spec=LIVE).spec, live_wallet=None) is None
+    play = "0x" + "9e" * 20
+    both = Wallets(live=WALLET.upper(), paper=play.upper())
+    assert both.name(made("a").spec) == DRY_RUN_WALLET
+    assert both.name(made("a", spec=PAPER).spec) == play
+    assert both.name(made("a", spec=LIVE).spec) == WALLET
+    assert Wallets(paper=play).name(made("a", spec=LIVE).spec) is None
+    assert Wallets(live=WALLET).name(made("a", spec=PAPER).spec) is None
     own = {"mode": "Live", "credentials": {"secretName": "key", "walletAddress": "0x" + "AB" * 20}}
-    assert wallet_name(made("a", spec=own).spec, live_wallet=WALLET) == "0x" + "ab" * 20
+    assert both.name(made("a", spec=own).spec) == "0x" + "ab" * 20
 
 
 def test_a_slug_that_is_a_name_is_the_name() -> None:

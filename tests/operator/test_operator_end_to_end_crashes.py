@@ -1,6 +1,7 @@
 """An operator that is killed anywhere leaves nothing behind that the next one does not finish, and nothing is ever made twice."""
 
 import asyncio
+import contextlib
 import random
 import re
 from collections import Counter
@@ -9,15 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.operator.operator_rig import OperatorProcess, World, arb_market, phase, world
+from tests.operator.api_server_rig import RequestTally
+from tests.operator.api_wire import DeadlyWire, Place, kubeconfig_over, wired
+from tests.operator.crash_rig import MortalOperator, end_lease
+from tests.operator.operator_rig import PATIENT, World, arb_market, phase, world
 
+from kabobagool_operator.cluster import Cluster
+from kabobagool_operator.cluster_config import load_configuration
+from kabobagool_operator.cluster_errors import NotFound
+from kabobagool_operator.kinds import ARB_MARKET
 from kabobagool_operator.labels import FINALIZER
+from kabobagool_operator.rest import Rest
 
 MARKETS = 24
-KILLS = 8
-LOOKS = 200
+FEWEST = 8
+KILLS = 20
+CONVERGES_EVERY = 10
+WRITES = 7
+LONGEST_LIFE_S = 8.0
+"""Who has not come to its place by then has nothing left to write, and dies at rest."""
 SLUGS = tuple(f"rain-{number}" for number in range(MARKETS))
-LOOKS_METRIC = re.compile(r"^controller_runtime_reconcile_total\{.*\} (\S+)$", re.MULTILINE)
+ROOT_CERTIFICATE = "kube-root-ca.crt"
+WHAT = re.compile(r"(\w+ )/apis?/.*?/namespaces/[^/]+/(\w+)(?:/[^/?]+)?(/\w+)?")
+EVERY_WRITE = {"PATCH arbmarkets", "PATCH configmaps", "PATCH deployments", "PATCH arbmarkets/status", "POST events", "DELETE configmaps"}
 
 
 @pytest.fixture
@@ -26,32 +41,53 @@ async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: s
         yield around
 
 
-async def looks(operator: OperatorProcess) -> int:
-    """How often it looked at a market so far."""
-    return round(sum(float(count) for count in LOOKS_METRIC.findall((await operator.probe("/metrics"))[1])))
+@pytest.fixture
+async def wire(control_plane: Any) -> AsyncIterator[DeadlyWire]:
+    assert control_plane.audit is not None
+    found = DeadlyWire(control_plane.port)
+    async with wired(found):
+        yield found
+
+
+@pytest.fixture
+async def operator(at: World, wire: DeadlyWire, control_plane: Any, tmp_path: Path) -> AsyncIterator[MortalOperator]:
+    found = MortalOperator(at.operator(kubeconfig=kubeconfig_over(wire, control_plane, tmp_path), **PATIENT))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+async def cluster(at: World) -> AsyncIterator[Cluster]:
+    rest = Rest(await load_configuration(kubeconfig=at.kubeconfig), rate=None, observer=RequestTally())
+    async with contextlib.AsyncExitStack() as ending:
+        ending.push_async_callback(rest.close)
+        yield Cluster(rest)
 
 
 class Trader:
-    """Applies, changes, suspends and deletes markets, and knows how they should be in the end."""
+    """Applies, changes, suspends and deletes markets, and knows how they should be in the end. Nothing is asked for twice."""
 
-    def __init__(self, at: World, rng: random.Random) -> None:
+    def __init__(self, at: World, cluster: Cluster, rng: random.Random) -> None:
         self._at = at
+        self._cluster = cluster
         self._rng = rng
         self._unused = list(SLUGS)
+        self._costs = iter(range(9_200, 9_800))
         self.wanted: dict[str, dict[str, Any]] = {}
 
     async def does_something(self) -> None:
-        """One act of several markets."""
-        new = [self._unused.pop() for _ in range(min(len(self._unused), 3))]
+        """Two markets become others than they were, or new ones."""
         known = list(self.wanted)
-        changed = self._rng.sample(known, min(len(known), 3))
-        for name in (*new, *changed):
-            self.wanted[name] = {"strategy": {"maxPairCost": f"0.9{self._rng.randint(2, 7)}"}, "suspend": self._rng.random() < 0.2}
-        await self._at.apply(*(arb_market(name, **self.wanted[name]) for name in (*new, *changed)))
-        if known and self._rng.random() < 0.5:
-            leaving = self._rng.choice(known)
+        if not self._unused and len(known) > FEWEST and self._rng.random() < 0.2:
+            leaving = known.pop(self._rng.randrange(len(known)))
             del self.wanted[leaving]
-            await self._at.ask("delete", "arb", leaving, "--wait=false")
+            await self._cluster.delete(ARB_MARKET, self._at.namespace, leaving)
+        new = [self._unused.pop() for _ in range(min(len(self._unused), 1))]
+        for name in (*new, *self._rng.sample(known, min(len(known), 2 - len(new)))):
+            cost = f"0.{next(self._costs)}".rstrip("0")
+            self.wanted[name] = {"strategy": {"maxPairCost": cost}, "suspend": self._rng.random() < 0.2}
+            body = arb_market(name, **self.wanted[name])
+            await self._cluster.apply(ARB_MARKET, self._at.namespace, name, body, field_manager="trader")
 
 
 async def differences(at: World, wanted: dict[str, dict[str, Any]]) -> list[str]:
@@ -59,58 +95,75 @@ async def differences(at: World, wanted: dict[str, dict[str, Any]]) -> list[str]
     markets, bots, configurations = [await at.objects(plural) for plural in ("arbmarkets", "deployments", "configmaps")]
     found = [f"{name} is {'not ' * (name in wanted)}there" for name in set(wanted) ^ set(markets)]
     found += [f"{name} has a bot" for name in set(bots) - set(wanted)]
+    used = {configuration_of(bot) for bot in bots.values()} | {ROOT_CERTIFICATE}
+    found += [f"{name} is left over" for name in set(configurations) - used]
     for name, spec in wanted.items():
         bot = bots.get(name)
         replicas = 0 if bot is None else bot["spec"]["replicas"]
         if replicas != int(not spec["suspend"]) or (phase(markets.get(name, {})) == "Suspended") != spec["suspend"]:
             found.append(f"{name} suspend={spec['suspend']}: {replicas} replicas, {phase(markets.get(name, {}))}")
         elif bot is not None and replicas:
-            used = env_from(bot)[0]["configMapRef"]["name"]
-            cost = configurations.get(used, {"data": {}})["data"].get("MAX_PAIR_COST")
+            cost = configurations.get(configuration_of(bot), {"data": {}})["data"].get("MAX_PAIR_COST")
             found += [f"{name} pays {cost}, not {spec['strategy']}"] if cost != spec["strategy"]["maxPairCost"] else []
     return found
 
 
-async def until_as_wanted(at: World, wanted: dict[str, dict[str, Any]], seed: int) -> None:
+async def until_as_wanted(at: World, wanted: dict[str, dict[str, Any]], about: str) -> None:
     found = [""]
 
     async def look() -> bool:
         found[:] = await differences(at, wanted)
         return not found
 
-    await at.until(look, f"all is as wanted, seed {seed}", lambda: found)
+    await at.until(look, f"all is as wanted, {about}", lambda: found)
 
 
-def env_from(deployment: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = deployment["spec"]["template"]["spec"]["containers"][0]["envFrom"]
-    return found
+def configuration_of(bot: dict[str, Any]) -> str:
+    """The name of the ConfigMap with which a bot runs."""
+    return str(bot["spec"]["template"]["spec"]["containers"][0]["envFrom"][0]["configMapRef"]["name"])
 
 
-async def test_killed_at_any_moment_of_two_hundred_looks_another_one_converges_and_makes_nothing_twice(
-    at: World, control_plane: Any, request: pytest.FixtureRequest
+async def lives_until(operator: MortalOperator, wire: DeadlyWire, place: Place) -> str:
+    """An operator is started and killed at its place, or at rest. What it was writing."""
+    wire.stop_at(place)
+    operator.start()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(wire.reached.wait(), LONGEST_LIFE_S)
+    operator.kill()
+    found = WHAT.match(wire.at.decode())
+    return "nothing" if found is None else "".join(part or "" for part in found.groups())
+
+
+@pytest.mark.timeout(1200)
+async def test_killed_at_two_hundred_random_places_another_one_converges_and_nothing_is_made_twice(
+    at: World, wire: DeadlyWire, operator: MortalOperator, cluster: Cluster, control_plane: Any
 ) -> None:
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
-    rng, before, looked = random.Random(seed), control_plane.audit.mark(), 0
-    trader = Trader(at, rng)
-    for _ in range(KILLS):
-        operator = await at.running()
-        for _ in range(rng.randint(1, 3)):
-            await trader.does_something()
-            await asyncio.sleep(rng.uniform(0, 1.5))
-        looked += await looks(operator)
-        operator.kill()
-    last = await at.running()
-    await until_as_wanted(at, trader.wanted, seed)
-    while looked + await looks(last) < LOOKS:
+    rng, before, died_at = random.Random(seed), control_plane.audit.mark(), Counter[str]()
+    trader = Trader(at, cluster, rng)
+    for number in range(1, KILLS + 1):
         await trader.does_something()
-    await until_as_wanted(at, trader.wanted, seed)
+        place = Place(rng.randint(1, WRITES), sent=rng.random() < 0.5)
+        died_at[await lives_until(operator, wire, place)] += 1
+        with contextlib.suppress(NotFound):  # the first may have died before it was elected
+            await end_lease(cluster, at.namespace)
+        if number % CONVERGES_EVERY == 0:
+            wire.stop_at(None)
+            operator.start()
+            await until_as_wanted(at, trader.wanted, f"seed {seed}, {number} kills at {died_at}")
+            operator.kill()
+            await end_lease(cluster, at.namespace)
+    last = await at.running()
+    await until_as_wanted(at, trader.wanted, f"seed {seed}")
     assert await last.stop() == 0
+    print(died_at)
+    assert set(died_at) >= EVERY_WRITE
     made = Counter(
-        each.name
+        (each.resource, each.name)
         for each in control_plane.writes(before)
-        if (each.resource, each.namespace, each.code) == ("deployments", at.namespace, 201)
+        if (each.namespace, each.code) == (at.namespace, 201) and each.resource in ("deployments", "configmaps")
     )
-    assert max(made.values()) == 1, made
+    assert max(made.values()) == 1, made.most_common(3)
     markets = await at.objects("arbmarkets")
     assert all(markets[name]["metadata"]["finalizers"] == [FINALIZER] for name in await at.objects("deployments"))

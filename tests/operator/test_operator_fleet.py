@@ -12,6 +12,7 @@ from kabobagool_operator.directory import Directory
 from kabobagool_operator.facts import Slots
 from kabobagool_operator.fleet import Fleet
 from kabobagool_operator.kinds import ARB_MARKET
+from kabobagool_operator.names import Wallets
 from kabobagool_operator.policy import Policy
 from kabobagool_operator.reconcile import Reconciler
 from kabobagool_operator.rollout_rows import Row
@@ -26,7 +27,7 @@ class Rig:
         self.clock = VirtualClock()
         self.woken: list[str] = []
         self.caches = Caches(self._changed)
-        self.directory = Directory(lambda market: None, condition_id, live_wallet=None)
+        self.directory = Directory(lambda market: None, condition_id, wallets=Wallets())
         chosen = Policy(**{"creations_per_second": 2, **policy})
         self.fleet = Fleet(self.caches, self.directory, chosen, clock=self.clock, wake=self.woken.append)
         self._version = 0

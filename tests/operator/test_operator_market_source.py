@@ -22,6 +22,7 @@ from kabobagool_operator.market_source import NOTE_EVERY_S, UNSEEN_S
 from kabobagool_operator.policy import Policy
 
 BY_VOLUME = Criteria(max_markets=20, max_duration_ms=10**14, min_volume=100_000_000)
+PLAY_WALLET = {"paper_wallet": "0x" + "9e" * 20, "paper_wallet_secret": "play"}
 PAIR = {"yesShares": "10", "noShares": "10", "summary": "10/10"}
 
 
@@ -286,6 +287,19 @@ async def test_discovered_markets_are_live_only_as_long_as_the_operator_was_told
         assert rig.store.objects["rain"]["spec"]["mode"] == "DryRun"
 
 
+async def test_discovered_markets_of_a_paper_exchange_are_paper_and_name_no_key() -> None:
+    async with discovery_rig(scripted("rain", 900)) as rig:
+        await rig.round()
+        rig.restart(discovery_mode=Mode.PAPER, discovery_credentials_secret="wallet", **PLAY_WALLET)
+        await rig.round()
+        spec = rig.store.objects["rain"]["spec"]
+        assert spec["mode"] == "Paper"
+        assert "credentials" not in spec
+        rig.store.writes.clear()
+        await rig.round()
+        assert rig.store.writes == []
+
+
 def test_an_installation_whose_wallet_is_no_address_is_refused_with_the_fix() -> None:
     with pytest.raises(ValueError, match=r"KABOBAGOOL_LIVE_WALLET=0x12: .* 40 hexadecimal digits"):
         Policy(live_wallet="0x12")
@@ -296,6 +310,27 @@ def test_an_installation_whose_wallet_is_no_address_is_refused_with_the_fix() ->
 def test_live_discovery_without_a_key_is_refused_with_the_fix() -> None:
     with pytest.raises(ValueError, match="KABOBAGOOL_DISCOVERY_CREDENTIALS_SECRET"):
         Policy(discovery_mode=Mode.LIVE)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"paper_wallet": "0x12", "paper_wallet_secret": "play"}, "KABOBAGOOL_PAPER_WALLET=0x12: .* 40 hexadecimal digits"),
+        (
+            {"paper_wallet": PLAY_WALLET["paper_wallet"]},
+            "KABOBAGOOL_PAPER_WALLET and KABOBAGOOL_PAPER_WALLET_SECRET .* set both, or neither",
+        ),
+        ({"paper_wallet": "", "paper_wallet_secret": "play"}, "set both, or neither"),
+        ({"discovery_mode": Mode.PAPER}, "KABOBAGOOL_DISCOVERY_MODE=Paper: .* without a paper exchange"),
+        (
+            {"discovery_mode": Mode.LIVE, "discovery_credentials_secret": "wallet", **PLAY_WALLET},
+            "KABOBAGOOL_DISCOVERY_MODE=Live: .* with a paper exchange",
+        ),
+    ],
+)
+def test_an_installation_that_is_half_paper_is_refused_with_the_fix(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Policy(**given)
 
 
 @pytest.mark.parametrize(

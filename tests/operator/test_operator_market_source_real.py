@@ -19,6 +19,7 @@ from kabobagool_operator.facts import Resolved
 from kabobagool_operator.kinds import ARB_MARKET
 from kabobagool_operator.labels import FENCE, FINALIZER, ORIGIN, QUALIFIED, RETIRED
 from kabobagool_operator.market_source import NOTE_EVERY_S, UNSEEN_S, MarketSource
+from kabobagool_operator.operator_metrics import OperatorMetrics
 from kabobagool_operator.policy import Policy
 from kabobagool_operator.resolver import Resolver
 from kabobagool_operator.rest import Rest
@@ -58,6 +59,7 @@ class RealRig:
             gate_answers=lambda: True,
             starting=lambda: 0,
             learned=self.resolver.learn,
+            observer=OperatorMetrics(),
         )
 
     async def watch(self) -> dict[str, dict[str, Any]]:

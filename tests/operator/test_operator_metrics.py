@@ -4,8 +4,7 @@ import asyncio
 import random
 
 import pytest
-from prometheus_client.exposition import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
+from tests.operator.scrape import Scrape
 from tests.support.virtual_clock import VirtualClock
 
 from kabobagool_operator.cluster_errors import Unavailable
@@ -14,23 +13,6 @@ from kabobagool_operator.workqueue import WorkQueue
 
 CONTROLLER = {"controller": "arbmarket"}
 QUEUE = {"name": "arbmarket"}
-
-
-class Scrape:
-    """Everything a scrape returns."""
-
-    def __init__(self, metrics: OperatorMetrics) -> None:
-        self.families = list(text_string_to_metric_families(generate_latest(metrics.registry).decode()))
-
-    def value(self, metric: str, /, **labels: str) -> float | None:
-        """One sample, None when it is not there."""
-        samples = [sample for family in self.families for sample in family.samples if sample.name == metric and sample.labels == labels]
-        assert len(samples) <= 1
-        return samples[0].value if samples else None
-
-    @property
-    def names(self) -> set[str]:
-        return {family.name + ("_total" if family.type == "counter" else "") for family in self.families}
 
 
 @pytest.fixture
@@ -50,6 +32,14 @@ def test_series_are_there_before_their_first_event(metrics: OperatorMetrics) -> 
         assert scrape.value("controller_runtime_reconcile_total", result=result, **CONTROLLER) == 0
     assert scrape.value("workqueue_retries_total", **QUEUE) == 0
     assert scrape.value("workqueue_adds_total", **QUEUE) == 0
+    for metric, label, value in (
+        ("discovery_rounds_total", "result", "error"),
+        ("discovery_retirements_total", "reason", "not_listed"),
+        ("discovery_retirements_total", "reason", "pinned"),
+        ("venue_lookups_total", "outcome", "VenueUnavailable"),
+    ):
+        assert scrape.value(f"kabobagool_operator_{metric}", **{label: value}) == 0
+    assert scrape.value("kabobagool_operator_discovery_creations_total") == 0
 
 
 async def test_the_queues_life_is_told(metrics: OperatorMetrics) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.operator.plan_cases import NOW, POLICY, WITHOUT_GATE
+from tests.operator.plan_cases import AT_PAPER, NOW, POLICY, WITHOUT_GATE
 from tests.operator.plan_strategies import FOUND, doubts, markets, observations
 
 from kabobagool_operator.arbmarket import ArbMarket
@@ -17,7 +17,7 @@ from kabobagool_operator.plan import plan, plan_unreadable
 from kabobagool_operator.plan_types import Action, Plan
 from kabobagool_operator.policy import Policy
 
-POLICIES = st.sampled_from((POLICY, WITHOUT_GATE))
+POLICIES = st.sampled_from((POLICY, WITHOUT_GATE, AT_PAPER))
 ENDS_A_BOT = {Action.MARK_DRAINING, Action.SCALE_TO_ZERO, Action.REMOVE_BOT}
 TELLS_THE_GATE = {Action.MARK_DRAINING, Action.LIFT_DRAINING}
 many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -136,4 +136,16 @@ def test_no_bot_is_made_before_the_market_was_ever_found(market: ArbMarket, obse
 def test_a_bot_that_is_wanted_is_never_stopped_whatever_cannot_be_asked(market: ArbMarket, observed: Observed) -> None:
     resolved = market.status.condition(Type.RESOLVED)
     assume(resolved is None or resolved.reason != Reason.CLOSED)
+    assume(POLICY.objection(market.spec.mode) is None)
     assert ENDS_A_BOT.isdisjoint(plan(market, observed, POLICY, NOW).actions)
+
+
+@some
+@given(markets(), observations(), POLICIES)
+def test_no_bot_of_a_mode_that_the_operator_was_not_installed_for_is_made_or_goes_on(
+    market: ArbMarket, observed: Observed, policy: Policy
+) -> None:
+    assume(policy.objection(market.spec.mode) is not None)
+    made = plan(market, observed, policy, NOW)
+    assert Action.APPLY_BOT not in made.actions
+    assert made.phase in (Phase.DRAINING, Phase.FAILED, Phase.SUSPENDED, Phase.CLOSED)

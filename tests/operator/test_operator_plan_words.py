@@ -1,13 +1,16 @@
 """What the plan says in sentences, and whose bot a name at the gate belongs to."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from tests.operator.plan_cases import (
+    AT_PAPER,
     CASES,
     CONDITION_ID,
     HOLDER,
+    LIVE,
     NAKED,
     NOW,
     OLD,
@@ -31,9 +34,11 @@ from kabobagool.gate.interface import WALLET
 from kabobagool_operator.arbmarket_status import Condition, PositionFacts, Status
 from kabobagool_operator.conditions import Reason, Type
 from kabobagool_operator.facts import PodFacts
+from kabobagool_operator.observe import NOBODYS
 from kabobagool_operator.plan import plan
 from kabobagool_operator.plan_beliefs import is_bot_of
 from kabobagool_operator.plan_types import Action, Plan
+from kabobagool_operator.policy import Policy
 
 SHARE = 1_000_000
 
@@ -65,6 +70,29 @@ def test_a_holder_is_ours_when_it_is_a_pod_of_our_deployment(holder: str, expect
 
 def test_a_pod_that_is_seen_is_ours_whatever_its_name() -> None:
     assert is_bot_of("1000@odd/1/ab12", pods={"odd"}, deployments=())
+
+
+def test_a_mode_that_is_not_there_is_said_with_the_field_and_what_to_choose() -> None:
+    said = message(ours(market(mode="Paper"), without_bot()), Type.READY)
+    assert said.startswith("spec.mode=Paper: this operator was installed without a paper exchange: choose DryRun or Live")
+    said = message(ours(market(**LIVE), without_bot(), AT_PAPER), Type.READY)
+    assert said.startswith(
+        "spec.mode=Live: this operator was installed with a paper exchange and sends no real orders: choose Paper or DryRun"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "policy", "where"), [({}, POLICY, " in this dry run"), ({"mode": "Paper"}, AT_PAPER, " at the paper exchange")]
+)
+def test_shares_that_are_not_real_are_said_not_to_be(spec: dict[str, Any], policy: Policy, where: str) -> None:
+    gone = market(deleting=True, status=draining(80, **NAKED), **spec)
+    (notice,) = ours(gone, without_bot(gate=marked(None)), policy).notices
+    assert f"are still owned{where}, " in notice.message
+
+
+def test_a_gate_that_was_never_asked_leaves_no_mark_to_be_lifted_by_hand() -> None:
+    gone = market(deleting=True, status=draining(80), **LIVE)
+    assert ours(gone, without_bot(gate=NOBODYS)).notices == ()
 
 
 def test_a_rival_is_named_so_that_a_person_finds_it() -> None:

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge
 
+from kabobagool_operator.policy import Policy
 from kabobagool_operator.probe_server import ProbeServer, ProbeServerError
-from kabobagool_operator.probes import USUAL, ProbeFacts, Verdict, judge_liveness, judge_readiness
+from kabobagool_operator.probes import USUAL, ProbeFacts, Verdict, judge_liveness, judge_readiness, limits_of
 
 WELL = ProbeFacts(
     watch_silence_s={"arbmarkets": 3.0, "deployments": 60.0}, longest_running_s=1.0, oldest_age_s=2.0, lease_age_s=1.5, contact_age_s=1.5
@@ -33,6 +34,12 @@ def reasons(verdict: Verdict) -> list[str]:
 def test_a_leader_that_works_is_alive_and_ready() -> None:
     assert judge_liveness(WELL).good
     assert judge_readiness(WELL).good
+
+
+def test_the_limits_go_with_how_the_operator_was_told_to_work() -> None:
+    assert limits_of(Policy()) == USUAL
+    quick = limits_of(Policy(watch_s=6, stuck_s=5.0, lease_s=4.0))
+    assert (quick.watch_silence_s, quick.longest_running_s, quick.oldest_age_s, quick.lease_age_s) == (21.0, 5.0, 10.0, 4.0)
 
 
 def test_a_standby_that_hears_of_the_lease_is_alive_and_ready_without_watching_anything() -> None:

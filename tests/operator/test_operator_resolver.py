@@ -170,6 +170,21 @@ async def test_a_market_that_takes_no_orders_for_a_while_keeps_its_facts_and_com
         assert resolver.look(market) == known
 
 
+async def test_an_installation_may_have_everything_asked_again_sooner() -> None:
+    async with venue_rig(scripted("rain")) as rig, running(rig.resolver(recheck_s=6.0)) as resolver:
+        known, unknown = pinned("rain"), pinned("snow")
+        for market in (known, unknown):
+            resolver.look(market)
+        await rig.clock.advance(1)
+        assert reason(resolver.look(unknown)) is Reason.NOT_FOUND
+        rig.asked()
+        await rig.clock.advance(60)
+        assert sum("snow" in what for what in rig.asked()) >= 6, "ten times as often in the beginning, every nine seconds in the end"
+        rig.transport.answer = listing(rig, closed=True)
+        await rig.clock.advance(6.0 * 1.2)
+        assert reason(resolver.look(known)) is Reason.CLOSED
+
+
 async def test_what_ends_is_seen_at_the_next_look_and_its_facts_are_kept() -> None:
     async with venue_rig(scripted("rain")) as rig, running(rig.resolver()) as resolver:
         market = pinned("rain")

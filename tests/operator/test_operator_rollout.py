@@ -78,11 +78,23 @@ class Fleet:
         if row.missing and slots.may_create:
             self.rows[row.name] = replace(row, running_hash=row.desired_hash, made_s=float(self.now_s))
         elif row.outdated and slots.may_roll:
-            self.rows[row.name] = replace(row, running_hash=row.desired_hash, ready=False, trouble=None)
+            marked = row.canary if slots.canary is None else slots.canary
+            self.rows[row.name] = replace(row, running_hash=row.desired_hash, ready=False, trouble=None, canary=marked)
             self.changed.append(row.name)
         else:
+            self.mark(row, slots)
             return
         self.up_at[row.name] = self.now_s + self.starts_in_s
+
+    def mark(self, row: Row, slots: Slots) -> None:
+        """Its Deployment is put right without a new Pod, and its status says how the roll-out stands."""
+        marked = row.canary if slots.canary is None or row.outdated else slots.canary
+        self.rows[row.name] = replace(row, canary=marked, stopped=row.outdated and slots.stopped is not None)
+
+    def restart(self) -> "Fleet":
+        """Another operator, that knows what the cluster knows."""
+        self.memory = Memory()
+        return self
 
     def come_up(self, row: Row) -> Row:
         return replace(row, trouble="crash loop") if row.running_hash in self.bad else replace(row, ready=True)
@@ -248,14 +260,60 @@ def test_without_canaries_a_change_goes_to_a_few_at_a_time_at_once() -> None:
     assert fleet.changed == ["bot-0", "bot-1"]
 
 
-def test_an_operator_that_forgot_everything_only_lets_canaries_try_again() -> None:
-    fleet = Fleet.of(12).run(20)
-    before = list(fleet.changed)
-    fleet.memory = Memory()
-    fleet.run(10)
-    assert len(fleet.changed) == len(before) + 1
-    fleet.run(80)
-    assert fleet.running("new") == list(fleet.rows)
+def test_a_restarted_operator_keeps_a_stop_and_tries_no_second_canary() -> None:
+    fleet = Fleet.of(6, bad=frozenset({"new"})).run(30)
+    before = fleet.stopped
+    assert fleet.restart().run(200).changed == ["bot-0"]
+    assert fleet.stopped == before is not None
+
+
+def test_an_operator_that_is_killed_before_its_canary_breaks_leaves_the_next_one_with_that_canary() -> None:
+    fleet = Fleet.of(6, bad=frozenset({"new"})).run(1)
+    assert fleet.changed == ["bot-0"]
+    assert fleet.restart().run(200).changed == ["bot-0"]
+    assert fleet.stopped is not None
+
+
+def test_a_canary_proves_the_change_anew_to_a_restarted_operator_and_the_others_follow() -> None:
+    fleet = Fleet.of(12).run(12).restart()
+    assert fleet.run(10).changed == ["bot-0"]
+    assert fleet.run(80).running("new") == list(fleet.rows)
+
+
+def test_a_corrected_configuration_goes_to_the_broken_canary_first_though_the_operator_was_restarted_with_it() -> None:
+    fleet = Fleet.of(6, bad=frozenset({"new"})).run(30)
+    fleet.want("better")
+    assert fleet.restart().run(10).changed == ["bot-0", "bot-0"]
+    assert fleet.run(60).running("better") == list(fleet.rows)
+
+
+def test_as_many_broken_bots_as_may_be_down_stop_the_rest_under_a_restarted_operator_too() -> None:
+    fleet = Fleet.of(20, policy=policy(rollout_canaries=0), bad=frozenset({"new"})).run(30)
+    before = fleet.stopped
+    assert fleet.restart().run(100).changed == ["bot-0", "bot-1"]
+    assert fleet.stopped == before is not None
+
+
+def test_a_bot_that_was_broken_before_a_change_stops_nothing_after_a_restart() -> None:
+    fleet = Fleet.of(6, policy=policy(rollout_max_unavailable=1)).run(1)
+    fleet.rows["bot-3"] = replace(fleet.rows["bot-3"], running_hash="new", ready=False, trouble="unschedulable")
+    assert fleet.restart().run(60).running("new") == list(fleet.rows)
+    assert fleet.stopped is None
+
+
+def test_who_was_a_canary_is_none_any_more_once_all_have_the_change() -> None:
+    fleet = Fleet.of(4)
+    assert fleet.run(12).rows["bot-0"].canary
+    assert not any(row.canary for row in fleet.run(60).rows.values())
+    assert {slots.canary for slots in fleet.turn().slots.values()} == {None}
+
+
+def test_one_edited_market_that_broke_is_no_canary_of_a_later_change_though_the_operator_was_restarted() -> None:
+    fleet = Fleet.of(5, wanted="old", bad=frozenset({"mine"}))
+    fleet.want("mine", "bot-3")
+    fleet.run(30).restart()
+    fleet.want("new", "bot-0", "bot-1", "bot-2", "bot-4")
+    assert fleet.run(60).running("new") == ["bot-0", "bot-1", "bot-2", "bot-4"]
 
 
 configurations = st.sampled_from(("old", "new", None))
@@ -316,7 +374,8 @@ def test_the_same_fleet_gets_the_same_turns_in_whatever_order_it_is_shown(fleet:
 
 def row(**fields: object) -> Row:
     """The row of a bot that runs well, and what is different."""
-    given = {"created_s": 0.0, "desired_hash": "h1", "deployment": deployment(), "made_s": 1.0, "pods": (pod(),), "report": report()}
+    usual = {"created_s": 0.0, "desired_hash": "h1", "deployment": deployment(), "made_s": 1.0, "pods": (pod(),)}
+    given = {**usual, "report": report(), "stopped": False}
     return row_of("rain", **{**given, **fields})  # type: ignore[arg-type]
 
 
@@ -331,6 +390,7 @@ def test_only_a_pod_of_the_running_configuration_counts() -> None:
     broken_before = pod(ready=False, trouble=PodTrouble.CRASH_LOOP, config_hash="h0")
     assert row(pods=(broken_before,), deployment=deployment(ready=True)).trouble is None
     assert not row(pods=(broken_before,)).ready
+    assert not row(pods=(), deployment=deployment(ready=True)).ready, "the Deployment still speaks of the Pod that it had"
 
 
 @pytest.mark.parametrize(

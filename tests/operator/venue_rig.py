@@ -14,6 +14,7 @@ from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.reader import Reader, RetryPolicy
 from kabobagool.venue.transport import AiohttpTransport, HttpReply, Params, TransportError
 from kabobagool_operator.arbmarket import ArbMarket
+from kabobagool_operator.conditions import Reason
 from kabobagool_operator.resolver import Resolver
 
 CALM: list[Scene] = [(0, [("0.50", 100)], [("0.51", 100)])]
@@ -76,7 +77,7 @@ def broken(url: str, params: Params) -> HttpReply | None:
 
 @dataclass
 class VenueRig:
-    """A resolver before a venue. `news` are the names it called out."""
+    """A resolver before a venue. `news` are the names it called out, `outcomes` what came of each question."""
 
     paper: PaperServer
     transport: CountedTransport
@@ -84,13 +85,23 @@ class VenueRig:
     reader: Reader
     clob: ClobReader
     news: list[str] = field(default_factory=list)
+    outcomes: list[Reason] = field(default_factory=list)
 
     @property
     def gamma(self) -> str:
         return str(self.paper.urls["gamma"])
 
     def resolver(self, **more: Any) -> Resolver:
-        return Resolver(self.reader, self.clob, self.gamma, clock=self.clock, rng=random.Random(3), changed=self.news.append, **more)
+        return Resolver(
+            self.reader,
+            self.clob,
+            self.gamma,
+            clock=self.clock,
+            rng=random.Random(3),
+            changed=self.news.append,
+            looked_up=self.outcomes.append,
+            **more,
+        )
 
     def asked(self) -> list[str]:
         """What was asked since the last time, without the host."""
