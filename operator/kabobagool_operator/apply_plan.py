@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
 from kabobagool_operator.arbmarket import Metadata
+from kabobagool_operator.arbmarket_status import DeploymentFacts, Status
 from kabobagool_operator.bot_writer import write_bot
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_errors import ClusterError
+from kabobagool_operator.deployment import Desired
+from kabobagool_operator.facts import BotDeployment
 from kabobagool_operator.gate_view import GateView
 from kabobagool_operator.kinds import ARB_MARKET, CONFIG_MAP, DEPLOYMENT, Kind
 from kabobagool_operator.labels import FINALIZER, INSTANCE, MANAGED_BY, MANAGER
@@ -38,6 +41,13 @@ class Hands:
         for action in due:
             await self._do(action, market, sight)
         return due
+
+    async def tidy_up(self, market: Metadata, status: Status, sight: Sight) -> None:
+        """Finish a change whose end an operator did not live to report: its status does not name the configuration that is used by now."""
+        wanted, deployment = sight.desired, sight.observed.deployment
+        changed = wanted is not None and deployment is not None and deployment.config_hash == wanted.hash
+        if wanted is not None and changed and _may_have_had_another(market, status.deployment, wanted):
+            await self._remove_config_maps(market, but=wanted.config_map["metadata"]["name"])
 
     def _is_put_off(self, action: Action, market: Metadata, sight: Sight) -> bool:
         """Whether it was refused a moment ago."""
@@ -75,7 +85,7 @@ class Hands:
                 raise
             return
         self._refusals.clear(market.name)
-        if sight.observed.deployment is not None and sight.observed.deployment.config_hash != wanted.hash:
+        if _may_have_had_another(market, sight.observed.deployment, wanted):
             await self._remove_config_maps(market, but=wanted.config_map["metadata"]["name"])
 
     async def _scale_to_zero(self, market: Metadata, sight: Sight) -> None:
@@ -114,3 +124,8 @@ class Hands:
 
     def _learn(self, kind: Kind, body: dict[str, Any]) -> None:
         self._caches.put(kind, body, by_us=True)
+
+
+def _may_have_had_another(market: Metadata, before: BotDeployment | DeploymentFacts | None, wanted: Desired) -> bool:
+    """Whether an older configuration may lie there. Not where nobody changed the market before it had a bot: a fleet is made at once."""
+    return market.generation > 1 if before is None else before.config_hash != wanted.hash

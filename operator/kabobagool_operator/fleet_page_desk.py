@@ -129,7 +129,7 @@ class FleetPageDesk:
         status, mode = self._status(found), _mode(found)
         wallet, gate = self._gate_of(found)
         events = self._known.events.of(found.metadata)
-        arb = arb_facts(found.metadata, status, mode=mode, wallet=wallet, holder=gate.lease_holder, events=events)
+        arb = arb_facts(found.metadata, status, gate, mode=mode, wallet=wallet, events=events)
         return row_of(status, gate, arb, mode=mode, now_ms=now_ms)
 
     def _status(self, found: SeenMarket) -> Status:

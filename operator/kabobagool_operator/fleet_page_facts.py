@@ -48,7 +48,10 @@ class SaidEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArbFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator says of an ArbMarket. `mode` is spec.mode; `wallet` as the order gate calls it, None when nobody says which."""
+    """What the operator says of an ArbMarket. `mode` is spec.mode; `wallet` as the order gate calls it, None when nobody says which.
+
+    `bot` is who reports on it now, `holder` who may trade it, by their names at the gate.
+    """
 
     name: str
     phase: str | None
@@ -57,6 +60,7 @@ class ArbFacts(msgspec.Struct, frozen=True, kw_only=True):
     mode: str | None
     origin: str
     wallet: str | None
+    bot: str | None
     holder: str | None
     deleting: bool
     conditions: tuple[SaidCondition, ...]

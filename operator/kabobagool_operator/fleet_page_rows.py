@@ -36,9 +36,10 @@ def report_of(status: Status, gate: GateFacts) -> BotStatus | None:
 
 
 def arb_facts(
-    metadata: Metadata, status: Status, *, mode: Mode | None, wallet: str | None, holder: str | None, events: tuple[SaidEvent, ...]
+    metadata: Metadata, status: Status, gate: GateFacts, *, mode: Mode | None, wallet: str | None, events: tuple[SaidEvent, ...]
 ) -> ArbFacts:
     """What the operator says of the ArbMarket. The message is that of the reason, for people."""
+    report = report_of(status, gate)
     return ArbFacts(
         name=metadata.name,
         phase=None if status.phase is None else status.phase.value,
@@ -47,7 +48,8 @@ def arb_facts(
         mode=None if mode is None else mode.value,
         origin=DISCOVERED if metadata.labels.get(ORIGIN) == DISCOVERED else PINNED,
         wallet=wallet,
-        holder=holder,
+        bot=None if report is None else report.holder,
+        holder=gate.lease_holder if gate.reachable else None,
         deleting=metadata.deleting,
         conditions=tuple(map(_said, status.conditions)),
         events=events,

@@ -1,7 +1,7 @@
 """How the operator was installed: its settings, from the environment that the chart writes.
 
 `main.py` reads them once; everything else is handed the part it needs. Settings of one market are in its ArbMarket, those of a bot in
-profiles. Nothing secret is here: Secrets are named, never read.
+profiles. No key is here: Secrets of bots are named, never read.
 """
 
 import re

@@ -93,6 +93,7 @@ class Reconciler:
             raise
         await self._writer.post(judged.metadata, judged.plan.notices)
         done = await self._hands.carry_out(judged.plan.actions, judged.metadata, judged.sight)
+        await self._hands.tidy_up(judged.metadata, judged.status, judged.sight)
         _tell(judged, done)
         return await self._report(name, judged, done)
 

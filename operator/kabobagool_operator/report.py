@@ -64,11 +64,6 @@ def seconds_until_worth_writing(before: Status, after: Status, last_written_s: f
     return max(last_written_s + policy.status_interval_s - now_s, 0.0)
 
 
-def worth_writing(before: Status, after: Status, last_written_s: float | None, now_s: float, policy: Policy) -> bool:
-    """Whether a status is to be written now."""
-    return seconds_until_worth_writing(before, after, last_written_s, now_s, policy) == 0
-
-
 def age_text(age_ms: int) -> str:
     """The age of a feed, as the next larger of a few steps: `5s`, `2m`."""
     step_s = next((step for step in AGES_S if age_ms <= step * 1000), None)

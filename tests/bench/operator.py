@@ -24,7 +24,9 @@ SIZES = "OPERATOR_MARKETS"
 """Environment variable with the sizes, as `1000,5000`; by default the small one alone, for the large one takes many minutes."""
 RUNNING = 2_000
 """Up to so many Pods run. More would keep two cores busy with Pods for longer than a benchmark may take: there they are only made."""
-QUIET_S = 15.0
+QUIET = "OPERATOR_QUIET_S"
+"""Environment variable with the seconds for which it is left alone; by default the short ones."""
+SHORT_QUIET_S = 15.0
 LIMIT_S_A_MARKET = 0.03
 """Thirty seconds for a thousand."""
 RESTART_S = 30.0
@@ -46,6 +48,7 @@ class Run:
     resident_kib: float
     empty_kib: float
     writes: int
+    quiet_s: float
     quiet_writes: int
     restarted_s: float
     restart_writes: int
@@ -53,7 +56,9 @@ class Run:
 
 def benchmarks(scratch: Path) -> list[Benchmark]:
     """All of this group."""
-    return [Benchmark(GROUP, lambda: figures([measured(size, scratch, nodes=size <= RUNNING) for size in sizes()]))]
+    return [
+        Benchmark(GROUP, lambda: figures([measured(size, scratch, nodes=size <= RUNNING, quiet_s=quiet_seconds()) for size in sizes()]))
+    ]
 
 
 def sizes() -> list[int]:
@@ -61,7 +66,16 @@ def sizes() -> list[int]:
     return sorted(int(text) for text in os.environ.get(SIZES, str(SMALL)).split(","))
 
 
-def measured(markets: int, scratch: Path, *, nodes: bool = True, quiet_s: float = QUIET_S) -> Run:
+def quiet_seconds() -> float:
+    """How long the operator is left alone."""
+    return float(os.environ.get(QUIET, SHORT_QUIET_S))
+
+
+def _measured(markets: int, scratch: Path) -> Run:
+    return measured(markets, scratch, nodes=markets <= RUNNING, quiet_s=quiet_seconds())
+
+
+def measured(markets: int, scratch: Path, *, quiet_s: float, nodes: bool = True) -> Run:
     """Reference and operator on a Kubernetes each. Without nodes no bot becomes ready, and none needs to."""
     with ground(nodes=nodes) as place:
         place.written("markets", markets)
@@ -109,6 +123,7 @@ def _followed(place: Ground, operator: MeasuredOperator, markets: int, bare_s: f
         resident_kib=max(resident_kib, operator.resident_kib()),
         empty_kib=empty_kib,
         writes=writes,
+        quiet_s=quiet_s,
         quiet_writes=quiet_writes,
         restarted_s=restarted_s,
         restart_writes=len(place.writes(mark, AGENT)),
@@ -150,5 +165,5 @@ def _of_a_size(run: Run) -> Sequence[Figure]:
         beside("resident memory", run.resident_kib, "MiB", "without markets", run.empty_kib, memory, MIB_IN_KIB),
         beside("restart until all settled", run.restarted_s, "s", "first start until all settled", run.settled_s, Target(RESTART_S)),
         beside("writes of the restart", run.restart_writes, "writes", "one for each market", run.markets, Target(0.0)),
-        beside(f"writes in {QUIET_S:.0f} quiet seconds", run.quiet_writes, "writes", "one for each market", run.markets, Target(0.0)),
+        beside(f"writes in {run.quiet_s:.0f} quiet seconds", run.quiet_writes, "writes", "one for each market", run.markets, Target(0.0)),
     ]

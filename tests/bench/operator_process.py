@@ -29,6 +29,7 @@ AT_FULL_SPEED = {
     "VENUE_LOOKUPS_PER_SECOND": "100000",
     "WORKERS": "32",
     "DISCOVERY": "false",
+    "FLEET_PORT": "0",
 }
 """As many at once as the reference, and nobody waits for his turn; everything else is as it comes."""
 

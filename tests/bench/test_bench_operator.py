@@ -8,6 +8,7 @@ import pytest
 from tests.bench import operator
 
 MARKETS = 12
+RUN = partial(operator.Run, bare_s=1.0, made_s=2.0, settled_s=3.0, cpu_s=1.0, resident_kib=1.0, empty_kib=1.0, writes=4)
 
 
 @pytest.mark.usefixtures("kubernetes_binaries")
@@ -28,10 +29,17 @@ def test_the_sizes_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert operator.sizes() == [1_000, 5_000]
 
 
+def test_the_quiet_stretch_is_as_long_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(operator.QUIET, raising=False)
+    assert operator.quiet_seconds() == operator.SHORT_QUIET_S
+    monkeypatch.setenv(operator.QUIET, "600")
+    run = RUN(markets=1_000, restarted_s=5.0, quiet_s=operator.quiet_seconds(), quiet_writes=0, restart_writes=0)
+    assert operator.figures([run])[-1].name == "1,000 markets, writes in 600 quiet seconds"
+
+
 def test_two_sizes_say_whether_a_restart_costs_the_same_for_each_market() -> None:
-    run = partial(operator.Run, bare_s=1.0, made_s=2.0, settled_s=3.0, cpu_s=1.0, resident_kib=1.0, empty_kib=1.0, writes=4)
-    few = run(markets=1_000, restarted_s=5.0, quiet_writes=0, restart_writes=0)
-    many = run(markets=5_000, restarted_s=30.0, quiet_writes=0, restart_writes=0)
+    few = RUN(quiet_s=15.0, markets=1_000, restarted_s=5.0, quiet_writes=0, restart_writes=0)
+    many = RUN(quiet_s=15.0, markets=5_000, restarted_s=30.0, quiet_writes=0, restart_writes=0)
     linear = operator.figures([few, many])[-1]
     assert (linear.value, linear.reference_value, linear.met) == (pytest.approx(6.0), pytest.approx(5.0), True)
     assert operator.figures([many])[0].target is not None

@@ -77,10 +77,14 @@ class ApiWire(Wire):
 
 
 class Place(NamedTuple):
-    """Where an operator dies: at its write of this number, when it has left (`sent`) and before its answer comes, or before it leaves."""
+    """Where an operator dies: at its write of this number, when it has left (`sent`) and before its answer comes, or before it leaves.
+
+    Counted are those whose first line holds `of`.
+    """
 
     number: int
     sent: bool
+    of: bytes = b""
 
 
 class DeadlyWire(ApiWire):
@@ -103,7 +107,7 @@ class DeadlyWire(ApiWire):
         self.reached.clear()
 
     async def _arrives(self, asked: bytes) -> None:
-        if self._place is None or asked.startswith(READING) or LEASE in asked:
+        if self._place is None or asked.startswith(READING) or LEASE in asked or self._place.of not in asked:
             return
         self._writes += 1
         if self._writes == self._place.number:

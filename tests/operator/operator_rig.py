@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.gate.redis_servers import Server, free_port
 from tests.operator.venue_rig import scripted
 from tests.support.paper import PaperServer, ScriptedBooks, paper_exchange_server
@@ -321,3 +322,14 @@ async def world(folder: Path, control_plane: Any, namespace: str, *markets: str 
                 operator.kill()
             await link.close()
             server.close()
+
+
+def world_with(*markets: str | ScriptedBooks) -> Any:
+    """The fixture `at` of tests around a venue that lists these markets."""
+
+    @pytest.fixture
+    async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
+        async with world(tmp_path, control_plane, namespace, *markets) as around:
+            yield around
+
+    return at

@@ -1,21 +1,14 @@
 """What a user sees who applies a market: a bot, a line in the table that is true, and Events that tell its story."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import pytest
-from tests.operator.operator_rig import World, conditions, phase, world
+from tests.operator.operator_rig import World, conditions, phase, world_with
 
 SLUG = "fed-rate-hike-in-2026"
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "market.yaml"
 SHARES = 12_000_000
 
-
-@pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, SLUG) as around:
-        yield around
+at = world_with(SLUG)
 
 
 async def test_a_market_that_is_applied_gets_a_bot_and_a_status(at: World) -> None:

@@ -1,11 +1,9 @@
 """A market's end and beginning at the venue, seen through the whole operator: nobody touches the ArbMarket, and everything follows."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from tests.operator.operator_rig import PAIRS, Body, OperatorProcess, World, arb_market, conditions, phase, world
+from tests.operator.operator_rig import PAIRS, Body, OperatorProcess, World, arb_market, conditions, phase, world_with
 
 from kabobagool.gate.interface import DRAINING
 
@@ -14,11 +12,7 @@ RECHECK = {"VENUE_RECHECK_S": "3"}
 NAKED = {"phase": "orphan", "yes_shares": 12_000_000, "no_shares": 0}
 PAIRS_LEFT = "12 YES and 12 NO are still owned in this dry run, $11.64 was spent on them. A pair of YES and NO pays $1.00"
 
-
-@pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, "rain", "snow") as around:
-        yield around
+at = world_with("rain", "snow")
 
 
 def has_no_bot(market: Body) -> bool:

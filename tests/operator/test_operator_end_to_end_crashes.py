@@ -13,32 +13,27 @@ import pytest
 from tests.operator.api_server_rig import RequestTally
 from tests.operator.api_wire import DeadlyWire, Place, kubeconfig_over, wired
 from tests.operator.crash_rig import MortalOperator, end_lease
-from tests.operator.operator_rig import PATIENT, World, arb_market, phase, world
+from tests.operator.operator_rig import PATIENT, World, arb_market, phase, world_with
 
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_config import load_configuration
 from kabobagool_operator.cluster_errors import NotFound
 from kabobagool_operator.kinds import ARB_MARKET
-from kabobagool_operator.labels import FINALIZER
+from kabobagool_operator.labels import FINALIZER, INSTANCE
 from kabobagool_operator.rest import Rest
 
 MARKETS = 24
 FEWEST = 8
-KILLS = 20
-CONVERGES_EVERY = 10
+KILLS = 200
+CONVERGES_EVERY = 40
 WRITES = 7
 LONGEST_LIFE_S = 8.0
 """Who has not come to its place by then has nothing left to write, and dies at rest."""
 SLUGS = tuple(f"rain-{number}" for number in range(MARKETS))
-ROOT_CERTIFICATE = "kube-root-ca.crt"
-WHAT = re.compile(r"(\w+ )/apis?/.*?/namespaces/[^/]+/(\w+)(?:/[^/?]+)?(/\w+)?")
+WHAT = re.compile(r"(\w+ )/apis?/.*?/namespaces/[^/]+/(\w+)(?:/[^/? ]+)?(/\w+)?")
 EVERY_WRITE = {"PATCH arbmarkets", "PATCH configmaps", "PATCH deployments", "PATCH arbmarkets/status", "POST events", "DELETE configmaps"}
 
-
-@pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, *SLUGS) as around:
-        yield around
+at = world_with(*SLUGS)
 
 
 @pytest.fixture
@@ -95,8 +90,6 @@ async def differences(at: World, wanted: dict[str, dict[str, Any]]) -> list[str]
     markets, bots, configurations = [await at.objects(plural) for plural in ("arbmarkets", "deployments", "configmaps")]
     found = [f"{name} is {'not ' * (name in wanted)}there" for name in set(wanted) ^ set(markets)]
     found += [f"{name} has a bot" for name in set(bots) - set(wanted)]
-    used = {configuration_of(bot) for bot in bots.values()} | {ROOT_CERTIFICATE}
-    found += [f"{name} is left over" for name in set(configurations) - used]
     for name, spec in wanted.items():
         bot = bots.get(name)
         replicas = 0 if bot is None else bot["spec"]["replicas"]
@@ -105,7 +98,13 @@ async def differences(at: World, wanted: dict[str, dict[str, Any]]) -> list[str]
         elif bot is not None and replicas:
             cost = configurations.get(configuration_of(bot), {"data": {}})["data"].get("MAX_PAIR_COST")
             found += [f"{name} pays {cost}, not {spec['strategy']}"] if cost != spec["strategy"]["maxPairCost"] else []
+            old = {other for other, body in configurations.items() if of_market(body, name)} - {configuration_of(bot)}
+            found += [f"{name} has still {old}"] if old else []
     return found
+
+
+def of_market(body: dict[str, Any], name: str) -> bool:
+    return str(body["metadata"].get("labels", {}).get(INSTANCE)) == name
 
 
 async def until_as_wanted(at: World, wanted: dict[str, dict[str, Any]], about: str) -> None:
@@ -167,3 +166,30 @@ async def test_killed_at_two_hundred_random_places_another_one_converges_and_not
     assert max(made.values()) == 1, made.most_common(3)
     markets = await at.objects("arbmarkets")
     assert all(markets[name]["metadata"]["finalizers"] == [FINALIZER] for name in await at.objects("deployments"))
+
+
+async def configurations(at: World, name: str) -> list[str]:
+    """What is written in those of a market."""
+    found = (await at.objects("configmaps")).values()
+    return [body["data"]["MAX_PAIR_COST"] for body in found if of_market(body, name)]
+
+
+async def has_only(at: World, name: str, cost: str) -> bool:
+    return await configurations(at, name) == [cost]
+
+
+async def test_killed_before_an_old_configuration_was_removed_the_next_one_removes_it(
+    at: World, wire: DeadlyWire, operator: MortalOperator, cluster: Cluster
+) -> None:
+    operator.start()
+    await at.apply(arb_market("rain-0", strategy={"maxPairCost": "0.95"}))
+    await at.until_market("rain-0", lambda body: "deployment" in body.get("status", {}), "has a bot")
+    wire.stop_at(Place(1, sent=False, of=b"DELETE /api/v1/"))
+    await at.patch("arb", "rain-0", spec={"strategy": {"maxPairCost": "0.96"}})
+    await at.until(wire.reached.is_set, "it is about to remove the old one")
+    operator.kill()
+    assert sorted(await configurations(at, "rain-0")) == ["0.95", "0.96"]
+    await end_lease(cluster, at.namespace)
+    wire.stop_at(None)
+    operator.start()
+    await at.until(lambda: has_only(at, "rain-0", "0.96"), "it is removed")

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from tests.operator.operator_rig import OperatorProcess, World, arb_market, conditions, phase, world
+from tests.operator.operator_rig import OperatorProcess, World, arb_market, conditions, phase, world, world_with
 from tests.support.wire import Wire
 
 SLUGS = ("rain", "snow", "hail", "dew")
@@ -16,11 +15,7 @@ LONGEST_SILENCE_S = 150.0
 """A watch that hears nothing is begun anew after 70 s."""
 CRDS = Path(__file__).parents[2] / "crds"
 
-
-@pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, *SLUGS) as around:
-        yield around
+at = world_with(*SLUGS)
 
 
 async def starts(at: World, name: str) -> None:

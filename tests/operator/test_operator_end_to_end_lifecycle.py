@@ -1,12 +1,9 @@
 """The rows of docs/lifecycle.md that the cluster has a part in, as a user causes them: edit, delete, suspend, freeze, pin twice."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-from tests.operator.operator_rig import Body, World, arb_market, conditions, phase, world
+from tests.operator.operator_rig import Body, World, arb_market, conditions, phase, world_with
 from tests.operator.venue_rig import scripted
 
 from kabobagool.gate.interface import DRAINING
@@ -16,11 +13,7 @@ ENDED = scripted("hail", ends_after_ms=-120_000, payout=(1_000_000, 0))
 SHARES = 12_000_000
 ASKED_AGAIN_S = 180.0
 
-
-@pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, "rain", "snow", ENDED) as around:
-        yield around
+at = world_with("rain", "snow", ENDED)
 
 
 async def with_a_bot(at: World, name: str = "rain", **spec: Any) -> str:

@@ -11,18 +11,14 @@ from typing import Any
 
 import pytest
 from tests.operator.api_wire import LEASE, ApiWire, kubeconfig_over, wired
-from tests.operator.operator_rig import PATIENT, OperatorProcess, World, arb_market, phase, world
+from tests.operator.operator_rig import PATIENT, OperatorProcess, World, arb_market, phase, world_with
 
 from kabobagool_operator.rights import RULES
 
 WATCH = b"watch=true"
 FAILS, WORKS = 503, 200
 
-
-@pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, "rain", "snow") as around:
-        yield around
+at = world_with("rain", "snow")
 
 
 @pytest.fixture
@@ -60,7 +56,7 @@ async def starts(at: World, name: str) -> None:
     await at.until_market(name, lambda body: phase(body) == "Starting" and "deployment" in body["status"], "starts")
 
 
-async def leads_again(at: World, operator: OperatorProcess) -> bool:
+async def leads(at: World, operator: OperatorProcess) -> bool:
     return 'leader_election_master_status{name="kabobagool-operator"} 1.0' in (await operator.probe("/metrics"))[1]
 
 
@@ -75,7 +71,7 @@ async def test_watches_that_fell_silent_fail_the_probe_and_when_they_are_mended_
     wire.keep_back(WATCH)
     silent = [f"watch_silent: {kind}" for kind in ("arbmarkets", "deployments", "pods")]
     await at.until(lambda: complains_of(operator, *silent), "the probe fails")
-    assert await leads_again(at, operator), "everything else about it looks well"
+    assert await leads(at, operator), "everything else about it looks well"
     await at.apply(arb_market("snow"))
     await at.ask("delete", "deployment", "rain")
     assert wire.unanswered

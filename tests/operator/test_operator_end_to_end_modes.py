@@ -1,20 +1,11 @@
 """A mode that the operator was not installed for: it says so and what to choose, and there is no bot that would crash over it."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
-
-import pytest
-from tests.operator.operator_rig import World, arb_market, conditions, phase, world
+from tests.operator.operator_rig import World, arb_market, conditions, phase, world_with
 
 LIVE = {"mode": "Live", "credentials": {"secretName": "wallet", "walletAddress": "0x" + "11" * 20}}
 PLAY_WALLET = "0x" + "9e" * 20
 
-
-@pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, "rain", "snow", "hail") as around:
-        yield around
+at = world_with("rain", "snow", "hail")
 
 
 def paper_installation(at: World) -> dict[str, str]:

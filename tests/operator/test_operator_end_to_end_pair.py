@@ -3,12 +3,11 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from tests.operator.operator_rig import OperatorProcess, World, arb_market, conditions, phase, world
+from tests.operator.operator_rig import OperatorProcess, World, arb_market, conditions, phase, world_with
 
 from kabobagool_operator.labels import FENCE
 from kabobagool_operator.rights import RULES
@@ -17,11 +16,7 @@ SLUGS = tuple(f"rain-{number}" for number in range(12))
 QUIET_S = 20.0
 REPORT_EVERY_S = 5.0
 
-
-@pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, *SLUGS) as around:
-        yield around
+at = world_with(*SLUGS)
 
 
 async def is_ready(operator: OperatorProcess) -> bool:

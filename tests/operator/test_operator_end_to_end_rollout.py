@@ -1,25 +1,41 @@
 """A change that breaks its canary goes no further, whoever leads: the next operator knows the canary, and tries it on nobody else."""
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.operator.operator_rig import Body, World, arb_market, conditions, phase, world
+from tests.operator.operator_rig import Body, World, arb_market, conditions, phase, world_with
 
 from kabobagool_operator.bot_pod import CONTAINER
 from kabobagool_operator.labels import CANARY, CONFIG_HASH, INSTANCE
 
 MARKETS = ("hail", "rain", "snow")
 ONE_AT_A_TIME = {"ROLLOUT_CANARIES": "1", "ROLLOUT_CANARY_S": "2", "ROLLOUT_MAX_UNAVAILABLE": "1"}
+REPORT_S = 3.0
 CRASHES = {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}
+
+at = world_with(*MARKETS, "sleet")
 
 
 @pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, *MARKETS, "sleet") as around:
-        yield around
+async def heard(at: World) -> AsyncIterator[dict[str, str]]:
+    """Bots by market that say every few seconds that they are well."""
+    bots: dict[str, str] = {}
+
+    async def report() -> None:
+        while True:
+            for slug, holder in tuple(bots.items()):
+                await at.reports(slug, holder)
+            await asyncio.sleep(REPORT_S)
+
+    reporting = asyncio.create_task(report())
+    yield bots
+    reporting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await reporting
 
 
 def hash_of(body: Body) -> str:
@@ -79,12 +95,12 @@ async def breaks(at: World, name: str) -> None:
 
 
 async def test_a_restarted_operator_keeps_the_stop_and_the_correction_goes_to_the_broken_canary_first(
-    at: World, control_plane: Any
+    at: World, control_plane: Any, heard: dict[str, str]
 ) -> None:
     first = await at.running(**ONE_AT_A_TIME)
     await at.apply(*(arb_market(name) for name in MARKETS))
     for name in MARKETS:
-        await at.pod_is(name)
+        heard[name] = f"kabobagool@{await at.pod_is(name)}/1/abc"
         await at.until_market(name, lambda body: phase(body) == "Running", "runs")
     before = await hashes(at)
 

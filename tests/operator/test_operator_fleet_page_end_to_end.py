@@ -1,25 +1,17 @@
 """The fleet's page of a cluster as its users have it: operators as processes, a real API server and gate, a real browser."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
-import pytest
 from playwright.async_api import expect
 from tests.operator.fleet_page_rig import TOKEN, asking, leading_with_page, living, window, with_page
-from tests.operator.operator_rig import World, arb_market, conditions, world
+from tests.operator.operator_rig import World, arb_market, conditions, world_with
 
 from kabobagool.settings_wallet import DRY_RUN_WALLET
 
 SLUGS = ("rain-0", "rain-1")
 FIGURES = {"yes_shares": 12_000_000, "no_shares": 10_000_000, "pair_cost": 970_000, "locked_profit": 360_000}
 
-
-@pytest.fixture
-async def at(tmp_path: Path, control_plane: Any, controllers: None, namespace: str, installed_crds: None) -> AsyncIterator[World]:
-    async with world(tmp_path, control_plane, namespace, *SLUGS) as around:
-        yield around
+at = world_with(*SLUGS)
 
 
 async def two_bots(at: World) -> dict[str, str]:
@@ -28,7 +20,9 @@ async def two_bots(at: World) -> dict[str, str]:
     return {slug: f"kabobagool@{await at.pod_is(slug)}/1/abc" for slug in SLUGS}
 
 
-async def test_the_page_shows_every_market_with_its_phase_conditions_events_and_figures_and_halts_nothing_without_a_token(at: World) -> None:
+async def test_the_page_shows_every_market_with_its_phase_conditions_events_and_figures_and_halts_nothing_without_a_token(
+    at: World,
+) -> None:
     _, url = await leading_with_page(at, token=None)
     holders = await two_bots(at)
     await at.apply(arb_market("no-such-market"))
@@ -76,7 +70,7 @@ async def test_with_the_token_a_market_and_the_whole_fleet_are_halted_and_resume
         await expect(opened.page.locator("#notices")).to_contain_text("news at noon — by page 127.0.0.1")
         assert at.halts() == {market}
         await expect(opened.row("rain-0").locator(".chips")).to_contain_text("halted")
-        await at.until_market("rain-0", lambda body: conditions(body)["Paused"] == "True/Halted", "is paused")
+        await at.until_market("rain-0", lambda body: conditions(body)["Paused"] == "True/MarketHalted", "is paused")
         await opened.page.click("#notices button")
         await opened.confirm()
         await expect(opened.page.locator("#notices")).to_be_empty()

@@ -33,7 +33,7 @@ from kabobagool_operator.arbmarket_status import PositionFacts, Status
 from kabobagool_operator.conditions import LONGEST_MESSAGE
 from kabobagool_operator.facts import GateFacts, Observed
 from kabobagool_operator.plan import plan_unreadable
-from kabobagool_operator.report import age_text, seconds_until_worth_writing, status_of, status_of_unreadable, worth_writing
+from kabobagool_operator.report import age_text, seconds_until_worth_writing, status_of, status_of_unreadable
 
 SHARE = 1_000_000
 FIGURES = {
@@ -55,6 +55,11 @@ def written(arb: ArbMarket, observed: Observed, *, after_s: float = 0.0) -> Stat
 def said(phase: str = "watching", **fields: Any) -> Observed:
     """A bot that reports these figures."""
     return running(gate=gate(report=report(phase, **fields)))
+
+
+def worth_writing(before: Status, after: Status, last_written_s: float | None, now_s: float) -> bool:
+    """Whether it is written now."""
+    return seconds_until_worth_writing(before, after, last_written_s, now_s, POLICY) == 0
 
 
 def test_the_figures_are_the_bots() -> None:
@@ -143,7 +148,6 @@ def test_a_status_that_says_nothing_new_is_not_written() -> None:
     before = written(OLD, running())
     after = written(market(status=before), running(), after_s=3600)
     assert before == after
-    assert not worth_writing(before, after, 0.0, 1e9, POLICY)
     assert seconds_until_worth_writing(before, after, 0.0, 1e9, POLICY) is None
 
 
@@ -161,9 +165,9 @@ def test_figures_wait_until_the_interval_is_over(observed: Observed) -> None:
     before = written(OLD, running())
     after = written(market(status=before), observed, after_s=1)
     assert seconds_until_worth_writing(before, after, 100.0, 101.0, POLICY) == POLICY.status_interval_s - 1
-    assert not worth_writing(before, after, 100.0, 101.0, POLICY)
-    assert worth_writing(before, after, 100.0, 100.0 + POLICY.status_interval_s, POLICY)
-    assert worth_writing(before, after, None, 101.0, POLICY), "this process wrote nothing yet"
+    assert not worth_writing(before, after, 100.0, 101.0)
+    assert worth_writing(before, after, 100.0, 100.0 + POLICY.status_interval_s)
+    assert worth_writing(before, after, None, 101.0), "this process wrote nothing yet"
 
 
 @pytest.mark.parametrize(
@@ -178,19 +182,19 @@ def test_figures_wait_until_the_interval_is_over(observed: Observed) -> None:
 )
 def test_everything_else_is_written_at_once(observed: Observed) -> None:
     before = written(OLD, running())
-    assert worth_writing(before, written(market(status=before), observed), 100.0, 100.1, POLICY)
+    assert worth_writing(before, written(market(status=before), observed), 100.0, 100.1)
 
 
 def test_a_drain_that_begins_is_written_at_once() -> None:
     before = written(OLD, running())
-    assert worth_writing(before, written(market(status=before, deleting=True), running()), 100.0, 100.1, POLICY)
+    assert worth_writing(before, written(market(status=before, deleting=True), running()), 100.0, 100.1)
 
 
 def test_other_words_of_the_same_reason_wait_like_figures() -> None:
     before = written(OLD, said("degraded", reasons=("no answer from the venue, 3 tries",)))
     after = written(market(status=before), said("degraded", reasons=("no answer from the venue, 4 tries",)))
     assert before != after
-    assert not worth_writing(before, after, 100.0, 101.0, POLICY)
+    assert not worth_writing(before, after, 100.0, 101.0)
 
 
 def test_a_bot_that_talks_without_end_is_cut_short() -> None:
@@ -202,7 +206,7 @@ def test_a_change_of_the_spec_is_answered_at_once() -> None:
     before = written(OLD, running())
     changed = market(status=before)
     newer = changed.model_copy(update={"metadata": changed.metadata.model_copy(update={"generation": 4})})
-    assert worth_writing(before, written(newer, running()), 100.0, 100.1, POLICY)
+    assert worth_writing(before, written(newer, running()), 100.0, 100.1)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -212,7 +216,7 @@ def test_every_status_can_be_written_and_stands_still_when_nothing_changes(arb: 
     again = written(arb.model_copy(update={"status": first}), observed)
     settled = written(arb.model_copy(update={"status": again}), observed)
     assert settled == again
-    assert not worth_writing(again, settled, None, 101.0, POLICY)
+    assert not worth_writing(again, settled, None, 101.0)
 
 
 @given(st.integers(0, 10**9))

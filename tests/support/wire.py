@@ -87,7 +87,7 @@ class Wire:
             await line
 
     async def _connect(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        replies, on = await asyncio.open_connection("127.0.0.1", self.upstream_port)
+        replies, on = await self._dial()
         line = Line(back)
         pumps = [asyncio.ensure_future(self._requests(client, on, line)), asyncio.ensure_future(self._replies(replies, line))]
         try:
@@ -98,6 +98,9 @@ class Wire:
             await asyncio.gather(*pumps, return_exceptions=True)
             for writer in (on, back):
                 writer.transport.abort()
+
+    async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.upstream_port)
 
     async def _requests(self, client: asyncio.StreamReader, on: asyncio.StreamWriter, line: Line) -> None:
         while chunk := await client.read(CHUNK):
