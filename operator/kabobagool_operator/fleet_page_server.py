@@ -87,10 +87,10 @@ class FleetPageServer:
             [
                 *self._page.routes(),
                 web.get("/status", self._get_status),
-                web.post("/halt", self._post_halt),
-                web.post("/resume", self._post_resume),
             ]
         )
+        if self._control is not None:
+            app.add_routes([web.post("/halt", self._control.halt), web.post("/resume", self._control.resume)])
         return app
 
     @web.middleware
@@ -98,7 +98,9 @@ class FleetPageServer:
         """A standby judges too, so that wrong tokens are counted where they come in and not as the standby's own."""
         if request.method in ("GET", "HEAD"):
             return await handler(request)
-        denied = READ_ONLY if self._control is None else None if self._desk.leads else self._control.objection(request)
+        if self._control is None:
+            return denied_answer(READ_ONLY)
+        denied = None if self._desk.leads else self._control.objection(request)
         return await handler(request) if denied is None else denied_answer(denied)
 
     @web.middleware
@@ -110,9 +112,3 @@ class FleetPageServer:
             return struct_answer(cluster_view(await self._desk.snapshot()), request)
         except Exception as e:
             return status_failure(e)
-
-    async def _post_halt(self, request: web.Request) -> web.Response:
-        return denied_answer(READ_ONLY) if self._control is None else await self._control.halt(request)
-
-    async def _post_resume(self, request: web.Request) -> web.Response:
-        return denied_answer(READ_ONLY) if self._control is None else await self._control.resume(request)

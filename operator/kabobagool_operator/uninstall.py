@@ -22,6 +22,7 @@ from kabobagool_operator.rest import Body
 Say = Callable[[str], None]
 
 SHOWN: Final = 5
+TRIES: Final = 5
 LOOK_S: Final = 1.0
 AGAIN_S: Final = 2.0
 OPERATOR: Final = (sys.executable, "-m", "kabobagool_operator.cli", "run")
@@ -76,15 +77,22 @@ class Uninstall:
         return alone and not left
 
     async def _let_go(self) -> None:
-        left = await self._markets()
-        for market in left:
-            name, finalizers = market["metadata"]["name"], market["metadata"].get("finalizers") or []
-            self._say(f"{name}: not drained in time, let go; its bot hedges when it ends, so look at what position is left at the venue")
-            if FINALIZER in finalizers:
-                removal = {"op": "remove", "path": f"/metadata/finalizers/{finalizers.index(FINALIZER)}"}
-                version = market["metadata"]["resourceVersion"]
-                with contextlib.suppress(Conflict, NotFound):  # drained in the last moment; or the next attempt of the Job sees to it
-                    await self._cluster.patch_json(ARB_MARKET, self._namespace, name, [removal], resource_version=version)
+        """Take our finalizer from what is left; again where somebody wrote meanwhile."""
+        for _ in range(TRIES):
+            held = [market for market in await self._markets() if FINALIZER in market["metadata"].get("finalizers", [])]
+            for market in held:
+                name = market["metadata"]["name"]
+                self._say(
+                    f"{name}: not drained in time, let go; its bot hedges when it ends, so look at what position is left at the venue"
+                )
+                await self._release(name, market["metadata"]["finalizers"], market["metadata"]["resourceVersion"])
+            if not held:
+                return
+
+    async def _release(self, name: str, finalizers: list[str], version: str) -> None:
+        removal = {"op": "remove", "path": f"/metadata/finalizers/{finalizers.index(FINALIZER)}"}
+        with contextlib.suppress(Conflict, NotFound):
+            await self._cluster.patch_json(ARB_MARKET, self._namespace, name, [removal], resource_version=version)
 
     async def _stop_operators(self, deployment: str) -> None:
         try:

@@ -19,6 +19,7 @@ from kabobagool.gate.local_budget import LocalBudget, split
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.gate.redis_link import Keys, RedisLink, lua
 from kabobagool.gate.redis_url import connect
+from kabobagool.gate.redis_wallet import RedisWallet
 
 MANUAL_TIME = (Path(__file__).parent / "manual_time.lua").read_text(encoding="utf-8")
 PATIENT_S = 20.0
@@ -139,6 +140,12 @@ def gate_on(
     _opened.append(link)
     budget = Limits(**{**SECOND_RATE, **limits})
     return RedisGate(link, limits=budget, holder=holder, clock=clock, rng=rng, local=local, silence_at_start_s=silence_at_start_s)
+
+
+def wallet_on(server: Server) -> RedisWallet:
+    """The memory under such a gate, of a wallet that no other test has."""
+    gate = gate_on(server, wallet=new_wallet(), holder="bot")
+    return RedisWallet(gate.link, limits=gate.limits, silence_at_start_s=0.0)
 
 
 def earnest_gate(url: str, *, wallet: str, limits: Limits, processes: int) -> RedisGate:

@@ -103,7 +103,8 @@ class DeskRig:
 async def desk_rig(*, gate: bool = True, clock: Clock | None = None, leads: bool = True, **policy: Any) -> AsyncIterator[DeskRig]:
     """Around a server of its own."""
     server, time = Server("valkey"), clock or VirtualClock()
-    given = Policy(namespace="bots", identity="operator-0", live_wallet=LIVE_WALLET, **{"discovery": False, **policy})
+    usual = {"namespace": "bots", "identity": "operator-0", "live_wallet": LIVE_WALLET, "discovery": False}
+    given = Policy(**{**usual, **policy})
     wallets: dict[str, list[str]] = {}
     url = server.url if gate else None
     view = GateView(url, clock=time, rng=random.Random(5), markets=lambda: wallets, changed=lambda market: None, patience_s=5.0)

@@ -25,6 +25,7 @@ from kabobagool_operator.plan_types import Notice
 LIVE: dict[str, Any] = {"mode": "Live", "credentials": {"secretName": "wallet"}}
 PERSON = {"who": "ada@desk", "why": "news at noon"}
 DRY = "dry-run"
+PLAY_WALLET = "0x" + "cd" * 20
 
 
 async def test_whatever_hydras_page_is_told_a_clusters_page_is_told_too() -> None:
@@ -115,16 +116,13 @@ async def test_the_fleet_trades_real_money_as_soon_as_one_market_does() -> None:
 
 
 async def test_paper_is_play_money_and_a_live_market_that_gets_no_bot_there_is_no_real_money() -> None:
-    paper = {"paper_wallet": "0x" + "cd" * 20, "paper_wallet_secret": "play", "live_wallet": None}
-    async with desk_rig() as rig:
-        policy = rig.desk._policy.model_copy(update=paper)
-        rig.desk._policy = policy
-        rig.put("rain", running("rain"), wallet=paper["paper_wallet"] or "", mode="Paper")
+    async with desk_rig(paper_wallet=PLAY_WALLET, paper_wallet_secret="play", live_wallet=None) as rig:
+        rig.put("rain", running("rain"), wallet=PLAY_WALLET, mode="Paper")
         rig.put("snow", running("snow"), **LIVE)
         await rig.polled()
         fleet, row = (await rig.desk.snapshot()).fleet, await rig.row("rain")
     assert (fleet.mode, fleet.play_money) == ("live", True)
-    assert (row.mode, row.arb.wallet) == ("paper", paper["paper_wallet"])
+    assert (row.mode, row.arb.wallet) == ("paper", PLAY_WALLET)
 
 
 async def test_halts_stop_a_market_a_wallet_or_all_and_are_told_with_their_wallet() -> None:

@@ -1,13 +1,13 @@
 """A cluster's fleet page in a real browser: what cannot be missed, what is only text, and that it fits every screen."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from playwright.async_api import expect
 from tests.hydra.page_browser import PHONE
 from tests.operator.fleet_desk_rig import LIVE_WALLET, DeskRig, desk_rig, running, said
-from tests.operator.fleet_page_rig import Window, window
+from tests.operator.fleet_page_rig import TOKEN, Window, window
 from tests.operator.test_operator_fleet_page import LIVE, PERSON
 from tests.operator.test_operator_fleet_page_server import served
 
@@ -21,9 +21,10 @@ WIDTHS = "() => [document.documentElement.scrollWidth, document.documentElement.
 
 @asynccontextmanager
 async def opened_page(**policy: str) -> AsyncIterator[tuple[DeskRig, Window]]:
-    async with desk_rig(clock=SystemClock(), fleet_token="correct-horse-battery-staple", **policy) as rig, served(rig) as address:
-        async with window(f"http://{address}/") as opened:
-            yield rig, opened
+    async with AsyncExitStack() as stack:
+        rig = await stack.enter_async_context(desk_rig(clock=SystemClock(), fleet_token=TOKEN, **policy))
+        address = await stack.enter_async_context(served(rig))
+        yield rig, await stack.enter_async_context(window(f"http://{address}/"))
 
 
 async def test_real_money_cannot_be_missed_and_a_wallets_halt_names_the_wallet() -> None:
@@ -33,7 +34,7 @@ async def test_real_money_cannot_be_missed_and_a_wallets_halt_names_the_wallet()
         rig.put("snow", running("snow"), wallet=LIVE_WALLET, **LIVE)
         await rig.gate.look()
         await expect(opened.page.locator("#mode")).to_have_text("LIVE · real money")
-        await expect(opened.page.locator("body")).to_have_class("live cluster pinned-only")
+        await expect(opened.page.locator("body")).to_have_class("cluster pinned-only live")
         await expect(opened.row("Will it snow?").locator(".chip.live")).to_have_text("real money")
         await expect(opened.row("Will it rain?").locator(".chip.live")).to_have_count(0)
         await rig.desk.halt(scope=f"{LIVE_WALLET}/wallet", **PERSON)

@@ -8,7 +8,6 @@ leases.
 """
 
 import random
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -108,10 +107,6 @@ class RedisGate:
     @limits.setter
     def limits(self, limits: Limits) -> None:
         self._wallet.limits = limits
-
-    def on_memory_lost(self, restore: Callable[[], Awaitable[None]]) -> None:
-        """Call `restore` when the server lost its memory, before any new pair; the gate itself must not be asked in it."""
-        self._wallet.restorers.append(restore)
 
     async def acquire(
         self, *, market: str, cost: int, notional: Micros, priority: Priority, max_wait_s: float, intent: IntentNote | None = None

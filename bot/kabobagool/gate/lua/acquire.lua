@@ -24,14 +24,11 @@ if reason then
     return refused(reason, retry_after)
 end
 -- A caller that never held the market takes its lease along; whoever names one must still be its holder.
-local number = lease_number
+local number, held, until_us, held_by = lease_number, lease_of(market)
 if lease_number == 0 then
-    number, reason, retry_after = available_lease(market, holder)
-else
-    local held, until_us = lease_of(market)
-    if held ~= lease_number then
-        number, reason, retry_after = nil, 'lease_lost', math.max(until_us - now, RECHECK)
-    end
+    number, reason, retry_after = available_lease(holder, held, until_us, held_by)
+elseif held ~= lease_number then
+    number, reason, retry_after = nil, 'lease_lost', math.max(until_us - now, RECHECK)
 end
 if not number then
     return refused(reason, retry_after)

@@ -66,9 +66,9 @@ local function write_lease(market, number, until_us, holder)
     redis.call('HSET', LEASES, market, whole(number) .. ' ' .. whole(until_us) .. ' ' .. holder)
 end
 
--- The number of a lease that may be had now: the holder's own, or a new one when nobody alive has it. Else nil, why, and for how long.
-local function available_lease(market, holder)
-    local number, until_us, held_by = lease_of(market)
+-- The number of a lease that may be had now, where there is this one (as `lease_of` says): the holder's own, or a new one when nobody
+-- alive has it. Else nil, why, and for how long.
+local function available_lease(holder, number, until_us, held_by)
     if held_by == holder then
         return number
     end

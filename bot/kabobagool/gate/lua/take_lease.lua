@@ -6,11 +6,11 @@ local market, holder, lease_us = ASKED[1], ASKED[2], ASKED[3]
 if forgot_the_caller() then
     return {'memory_lost', state.epoch}
 end
-local number, reason, remaining = available_lease(market, holder)
+local held, until_us, held_by = lease_of(market)
+local number, reason, remaining = available_lease(holder, held, until_us, held_by)
 if not number then
     return {reason, state.epoch, 0, remaining}
 end
-local _, until_us = lease_of(market)
 save(state)
 write_lease(market, number, math.max(until_us, now + lease_us), holder)
 return {'granted', state.epoch, number, lease_us}
