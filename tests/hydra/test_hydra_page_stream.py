@@ -11,6 +11,7 @@ from tests.hydra.page_rig import parsed
 
 from kabobagool.hydra import page_stream
 from kabobagool.hydra.page_stream import MOST_READERS, PageStream
+from kabobagool.hydra.page_view import page_view
 
 Event = tuple[str, dict[str, Any]]
 
@@ -21,7 +22,7 @@ async def next_event(events: Any) -> Event:
 
 async def test_a_reader_is_told_the_whole_fleet_first_and_then_what_changed() -> None:
     desk = ScriptedDesk(3)
-    stream = PageStream(desk)
+    stream = PageStream(desk, page_view)
     async with aclosing(stream.follow()) as events:
         name, whole = await next_event(events)
         assert (name, len(whole["markets"]), whole["fleet"]["mode"]) == ("whole", 3, "dry_run")
@@ -33,7 +34,7 @@ async def test_a_reader_is_told_the_whole_fleet_first_and_then_what_changed() ->
 
 async def test_the_history_before_the_page_was_opened_comes_with_the_first_event() -> None:
     desk = ScriptedDesk(1)
-    stream = PageStream(desk)
+    stream = PageStream(desk, page_view)
     for cost in ("0.99", "1.01", None):
         desk.change(0, pair_cost_after_fees=cost)
         await stream.tick()
@@ -48,7 +49,7 @@ async def test_the_history_before_the_page_was_opened_comes_with_the_first_event
 
 async def test_the_fleet_is_looked_at_once_a_tick_for_all_readers_and_not_at_all_for_none() -> None:
     desk = ScriptedDesk(2)
-    stream = PageStream(desk)
+    stream = PageStream(desk, page_view)
     await stream.tick()
     assert desk.asked == 0
     followers = [stream.follow() for _ in range(5)]
@@ -66,7 +67,7 @@ async def test_the_fleet_is_looked_at_once_a_tick_for_all_readers_and_not_at_all
 
 async def test_a_reader_that_missed_little_catches_up_and_one_that_missed_much_begins_anew() -> None:
     desk = ScriptedDesk(2)
-    stream = PageStream(desk)
+    stream = PageStream(desk, page_view)
     async with aclosing(stream.follow()) as events:
         await anext(events)
         for _ in range(3):
@@ -80,7 +81,7 @@ async def test_a_reader_that_missed_little_catches_up_and_one_that_missed_much_b
 
 async def test_a_page_that_comes_back_after_a_while_is_told_of_now() -> None:
     desk = ScriptedDesk(1)
-    stream = PageStream(desk)
+    stream = PageStream(desk, page_view)
     async with aclosing(stream.follow()) as events:
         await anext(events)
     desk.change(0, ask_yes="0.11")
@@ -95,7 +96,7 @@ async def test_a_fleet_that_does_not_answer_is_trouble_and_never_an_old_number(
     failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk = ScriptedDesk(1)
-    stream = PageStream(desk)
+    stream = PageStream(desk, page_view)
     async with aclosing(stream.follow()) as events:
         await anext(events)
         desk.failure = failure
@@ -114,12 +115,12 @@ async def test_a_fleet_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest
     desk = ScriptedDesk(1)
     monkeypatch.setattr(page_stream, "LOOK_TIMEOUT_S", 0.01)
     monkeypatch.setattr(desk, "snapshot", lambda: asyncio.sleep(3600))
-    async with aclosing(PageStream(desk).follow()) as events:
+    async with aclosing(PageStream(desk, page_view).follow()) as events:
         assert (await next_event(events))[0] == "trouble"
 
 
 async def test_one_reader_too_many_is_told_why_and_let_go() -> None:
-    stream = PageStream(ScriptedDesk(1))
+    stream = PageStream(ScriptedDesk(1), page_view)
     followers = [stream.follow() for _ in range(MOST_READERS)]
     for events in followers:
         await anext(events)
@@ -134,7 +135,7 @@ async def test_one_reader_too_many_is_told_why_and_let_go() -> None:
 
 
 async def test_closing_ends_every_stream() -> None:
-    stream = PageStream(ScriptedDesk(1))
+    stream = PageStream(ScriptedDesk(1), page_view)
 
     async def read_all() -> int:
         return len([event async for event in stream.follow()])
@@ -156,7 +157,7 @@ async def test_a_failing_price_is_logged_once_and_does_not_end_the_stream(caplog
         raise LookupError
 
     desk.prices = prices  # type: ignore[method-assign]
-    running = asyncio.create_task(PageStream(desk, interval_s=0).run())
+    running = asyncio.create_task(PageStream(desk, page_view, interval_s=0).run())
     while asked < 5:
         await asyncio.sleep(0)
     assert not running.done()
@@ -167,7 +168,7 @@ async def test_a_failing_price_is_logged_once_and_does_not_end_the_stream(caplog
 async def test_events_are_one_line_of_data_whatever_a_title_holds() -> None:
     desk = ScriptedDesk(1)
     desk.change(0, question="two\nlines\r\n\r\ndata: {}\u2028 of it")
-    async with aclosing(PageStream(desk).follow()) as events:
+    async with aclosing(PageStream(desk, page_view).follow()) as events:
         raw = await anext(events)
     assert raw.count(b"\n") == 3
     assert json.loads(raw.split(b"data: ", 1)[1])["markets"][condition_id(0)]["question"] == desk.rows[condition_id(0)].bot.question

@@ -14,7 +14,7 @@ from tests.hydra.page_examples import ScriptedDesk, busy_desk, condition_id
 from tests.hydra.page_rig import TOKEN, parsed, serving
 
 from kabobagool.clock import SystemClock
-from kabobagool.hydra import task_health
+from kabobagool.hydra import page_routes
 from kabobagool.hydra.fleet_snapshot import FleetSnapshot
 from kabobagool.hydra.page_answers import POLICY
 from kabobagool.hydra.page_assets import read_assets
@@ -228,7 +228,7 @@ async def test_a_page_that_went_away_makes_room_for_another() -> None:
 
 
 async def test_a_page_that_takes_no_data_is_let_go(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(task_health, "WRITE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(page_routes, "WRITE_TIMEOUT_S", 0.2)
     desk = ScriptedDesk(1000)
     async with serving(desk) as served:
         _, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1024)

@@ -15,7 +15,7 @@ from tests.operator.operator_rig import OperatorProcess, World
 from tests.support.browser import launched
 
 TOKEN = "correct-horse-battery-staple"
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 DESKTOP = {"width": 1440, "height": 900}
 
 

@@ -1,5 +1,6 @@
 """The metrics as Prometheus reads them, against the one table that promises them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,24 @@ STAKES = Budget(
 HAPPENED = Filled(shares=100_000_000, dollars=45_000_000, fee=1_125_000)
 
 
+@dataclass
+class OneMarket:
+    """What a bot says of its market when it is asked."""
+
+    age_s: float | None
+    cost: int | None
+    unsettled: int
+
+    def feed_age_s(self) -> float | None:
+        return self.age_s
+
+    def pair_cost_micros(self) -> int | None:
+        return self.cost
+
+    def unsettled_orders(self) -> int:
+        return self.unsettled
+
+
 @pytest.fixture
 def metrics() -> BotMetrics:
     return BotMetrics()
@@ -46,6 +65,7 @@ def everything_happened(metrics: BotMetrics) -> None:
     counters = FeedCounters(frames=7, ticks=5)
     metrics.watch_feed(counters)
     metrics.watch_best_asks(lambda: (4800, 4500))
+    metrics.watch_market(OneMarket(age_s=0.25, cost=970_000, unsettled=2))
     metrics.market_known(condition_id="0xabc", slug="rain", live=False)
     metrics.states_are(["starting", "trading"])
     metrics.state_changed("trading")
@@ -183,6 +203,19 @@ def test_a_new_market_replaces_the_old_one(metrics: BotMetrics) -> None:
     metrics.market_known(condition_id="0x2", slug="new", live=True)
     assert value(metrics, "market_info", condition_id="0x1", slug="old", mode="dry_run") is None
     assert value(metrics, "market_info", condition_id="0x2", slug="new", mode="live") == 1
+
+
+def test_how_the_market_is_is_asked_at_the_scrape_and_absent_while_unknown(metrics: BotMetrics) -> None:
+    assert value(metrics, "market_feed_age_seconds") is None
+    market = OneMarket(age_s=None, cost=None, unsettled=0)
+    metrics.watch_market(market)
+    assert value(metrics, "market_feed_age_seconds") is None
+    assert value(metrics, "market_pair_cost_dollars") is None
+    assert value(metrics, "market_unsettled_orders") == 0
+    market.age_s, market.cost, market.unsettled = 61.0, 970_000, 1
+    assert value(metrics, "market_feed_age_seconds") == 61
+    assert value(metrics, "market_pair_cost_dollars") == 0.97
+    assert value(metrics, "market_unsettled_orders") == 1
 
 
 def test_edges_are_counted_by_what_became_of_them(metrics: BotMetrics) -> None:

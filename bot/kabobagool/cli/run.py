@@ -91,6 +91,7 @@ def _tell_metrics(bot: Bot, metrics: BotMetrics) -> None:
     metrics.market_known(condition_id=bot.market.condition_id, slug=bot.market.slug, live=bot.live)
     metrics.states_are(state.value for state in EngineState)
     metrics.watch_edges(truth)
+    metrics.watch_market(bot)
     bot.engine.strategy.decided = lambda seconds, age_s: metrics.decided(seconds=seconds, feed_age_s=age_s)
     metrics.watch_best_asks(
         lambda: (view.yes.best_ask if view.yes.has_snapshot else None, view.no.best_ask if view.no.has_snapshot else None)

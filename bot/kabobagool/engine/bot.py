@@ -103,7 +103,7 @@ class Bot:
             feed_age_s=self.feed_age_s(),
             connected=valid,
             position=position_snapshot(engine.tracker.position),
-            unsettled_orders=len(engine.tracker.unsettled()),
+            unsettled_orders=self.unsettled_orders(),
             frozen_orders=tuple(engine.unknown.open),
             last_fill_ms=engine.tracker.last_fill_ms,
             frames=self.counters.frames,
@@ -135,6 +135,10 @@ class Bot:
             return None
         asks = (view.yes.best_ask, view.no.best_ask)
         return sum(ask * MICROS_PER_PRICE + fee_of_one_share(fee, ask) for ask in asks)
+
+    def unsettled_orders(self) -> int:
+        """How many filled orders the chain has not confirmed yet."""
+        return len(self.engine.tracker.unsettled())
 
     def holds_something(self) -> bool:
         """Whether shares are held, or may be by orders whose end or settlement is not known."""

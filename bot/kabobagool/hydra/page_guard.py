@@ -1,8 +1,8 @@
 """Who may do what on the fleet's page: only this page's own scripts may act, and only with the token.
 
-Asked by `task_health.py` before it answers. A browser lets every page of the internet send requests to this machine, with whatever address
-it likes; what it cannot choose is the Host, Origin and Content-Type headers, so those are judged here. Guessing a token is slowed down per
-address, so that somebody else's guesses never keep the trader from halting.
+Asked by `task_health.py` and by the operator's page before they answer. A browser lets every page of the internet send requests to this
+machine, with whatever address it likes; what it cannot choose is the Host, Origin and Content-Type headers, so those are judged here.
+Guessing a token is slowed down per address, so that somebody else's guesses never keep the trader from halting.
 """
 
 import hmac
@@ -19,6 +19,7 @@ from kabobagool.clock import Clock
 WRONG_TRIES: Final = 5
 WINDOW_S: Final = 60.0
 REMEMBERED_ADDRESSES: Final = 256
+WHEREABOUTS: Final = "printed at start (or CONTROL_TOKEN)"
 
 
 class Denied(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +63,14 @@ def foreign_request(headers: Mapping[str, str], *, host: str) -> Denied | None:
 
 
 class TokenGuard:
-    """Knows the token, and which addresses have lately been wrong about it."""
+    """Knows the token, and which addresses have lately been wrong about it. `whereabouts` says where people find the token."""
 
-    def __init__(self, token: str, clock: Clock) -> None:
+    def __init__(self, token: str, clock: Clock, *, whereabouts: str = WHEREABOUTS) -> None:
         if not token:
             raise ValueError("CONTROL_TOKEN='': anybody would know it; give one, or leave it away to have one made")
         self._expected = f"Bearer {token}".encode()
         self._clock = clock
+        self._whereabouts = whereabouts
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
 
     def objection(self, authorization: str | None, *, address: str) -> Denied | None:
@@ -76,12 +78,12 @@ class TokenGuard:
         if wait_s := self._wait_s(address):
             return Denied(status=429, error=f"too many wrong tokens: wait {wait_s} s", retry_after_s=wait_s)
         if authorization is None:
-            return Denied(status=401, error="halting needs the token that was printed at start (or CONTROL_TOKEN)")
+            return Denied(status=401, error=f"halting needs the token: it is the one {self._whereabouts}")
         if hmac.compare_digest(authorization.encode("utf-8", "surrogateescape"), self._expected):
             self._wrong.pop(address, None)
             return None
         self._remember(address)
-        return Denied(status=401, error="wrong token: it is the one printed at start (or CONTROL_TOKEN)")
+        return Denied(status=401, error=f"wrong token: it is the one {self._whereabouts}")
 
     def _wait_s(self, address: str) -> int:
         tries = self._wrong.get(address)

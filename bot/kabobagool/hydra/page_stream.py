@@ -1,19 +1,18 @@
 """The live half of the page: one look at the fleet a second, told to every open page.
 
-Run by `FleetServer`. The look and its JSON are made once for all readers, and only while there are any. A reader holds nothing but the
+Run by `page_routes.py`. The look and its JSON are made once for all readers, and only while there are any. A reader holds nothing but the
 number of the last event it has seen, so a slow one costs no memory: it is told everything anew when it has fallen too far behind.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from kabobagool.hydra.fleet_snapshot import FleetDesk
-from kabobagool.hydra.page_view import PageView, changes, page_view
+from kabobagool.hydra.page_view import PageView, changes
 from kabobagool.hydra.price_history import PriceHistory
 
 log = logging.getLogger(__name__)
@@ -24,11 +23,28 @@ MOST_READERS: Final = 16
 KEPT_EVENTS: Final = 5
 
 
-class PageStream:
-    """Server-sent events about the fleet. Everything here happens on one event loop."""
+Snapshot = TypeVar("Snapshot")
+Told = TypeVar("Told", covariant=True)
 
-    def __init__(self, desk: FleetDesk, *, interval_s: float = INTERVAL_S) -> None:
+
+class PageDesk(Protocol[Told]):
+    """What the stream asks about a fleet."""
+
+    async def snapshot(self) -> Told:
+        """The fleet now."""
+        ...
+
+    def prices(self) -> Mapping[str, int | None]:
+        """The pair cost after fees by market, millionths of a dollar, None while unknown; cheap, for it is asked every second."""
+        ...
+
+
+class PageStream(Generic[Snapshot]):
+    """Server-sent events about the fleet of `desk`, as `view` shows it. Everything here happens on one event loop."""
+
+    def __init__(self, desk: PageDesk[Snapshot], view: Callable[[Snapshot], PageView], *, interval_s: float = INTERVAL_S) -> None:
         self._desk = desk
+        self._view_of = view
         self._interval_s = interval_s
         self._history = PriceHistory()
         self._view: PageView | None = None
@@ -101,7 +117,7 @@ class PageStream:
         self._whole, self._view = None, None
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
-                self._view = page_view(await self._desk.snapshot())
+                self._view = self._view_of(await self._desk.snapshot())
         except Exception:
             if not self._failed:
                 log.exception("the page could not be told the fleet's state")

@@ -1,6 +1,6 @@
 """What the page is told: the fleet as flat rows, and what became different from one second to the next.
 
-Pure, called by `page_stream.py`. A row keeps when a market was last heard of instead of how long ago that is: an age changes every second
+Pure; `page_stream.py` tells it. A row keeps when a market was last heard of instead of how long ago that is: an age changes every second
 by itself, and 500 quiet markets should cost nothing. For the same reason it leaves out the frames, which many markets share.
 """
 
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 class PageView(msgspec.Struct, frozen=True):
-    """The fleet as the page knows it: the fleet's own fields, a flat row per condition id, and the markets that left."""
+    """The fleet as the page knows it: the fleet's own fields, a flat row per market (in Hydra by condition id), what left."""
 
     fleet: Row
     markets: dict[str, Row]

@@ -4,10 +4,7 @@ Started by the command with the supervisor as its desk, after the supervisor. It
 a market nor know a key. Reading is open to whoever reaches the port (this machine alone, unless told otherwise); halting needs the token.
 """
 
-import asyncio
-import contextlib
 import errno
-import logging
 from typing import Final
 
 from aiohttp import web
@@ -17,21 +14,18 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from kabobagool.clock import Clock
 from kabobagool.hydra.fleet_metrics import FleetMetrics
 from kabobagool.hydra.fleet_snapshot import FleetDesk
-from kabobagool.hydra.page_answers import add_security_headers, asset_answer, denied_answer, struct_answer
-from kabobagool.hydra.page_assets import INDEX, read_assets
+from kabobagool.hydra.page_answers import add_security_headers, denied_answer, struct_answer
 from kabobagool.hydra.page_control import PageControl
 from kabobagool.hydra.page_guard import TokenGuard, foreign_host
+from kabobagool.hydra.page_routes import PageRoutes
 from kabobagool.hydra.page_stream import INTERVAL_S, PageStream
+from kabobagool.hydra.page_view import page_view
 from kabobagool.telemetry.health import HealthServerError, health_answer, listening_problem, metrics_switched_off, status_failure
 from kabobagool.telemetry.metrics import BotMetrics
-
-log = logging.getLogger(__name__)
 
 PORTS_TRIED: Final = 10
 PORT_VARIABLE: Final = "HEALTH_PORT_BASE"
 LARGEST_BODY: Final = 4096
-WRITE_TIMEOUT_S: Final = 15.0
-"""A reader that takes no bytes for so long is let go."""
 
 
 class FleetServer:
@@ -53,10 +47,9 @@ class FleetServer:
         self._port = port
         self._control = PageControl(desk, TokenGuard(token, clock))
         self._metrics = None if metrics is None else FleetMetrics(metrics)
-        self._stream = PageStream(desk, interval_s=page_interval_s)
-        self._assets = read_assets()
+        self._stream = PageStream(desk, page_view, interval_s=page_interval_s)
+        self._page = PageRoutes(self._stream)
         self._runner: web.AppRunner | None = None
-        self._streaming: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
         """Listen and return the port. Raises HealthServerError when none of the ten can be had."""
@@ -68,15 +61,12 @@ class FleetServer:
             await runner.cleanup()
             raise
         self._runner = runner
-        self._streaming = asyncio.create_task(self._stream.run(), name="page stream")
+        self._page.start()
         return int(runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Close every page's stream and stop listening. Harmless when it never did."""
-        self._stream.close()
-        if self._streaming is not None:
-            self._streaming.cancel()
-            await asyncio.wait([self._streaming])
+        await self._page.stop()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -100,12 +90,10 @@ class FleetServer:
         app.on_response_prepare.append(add_security_headers)
         app.add_routes(
             [
-                web.get("/", self._get_page),
-                web.get("/assets/{name}", self._get_asset),
+                *self._page.routes(),
                 web.get("/health", self._get_health),
                 web.get("/status", self._get_status),
                 web.get("/metrics", self._get_metrics),
-                web.get("/events", self._get_events, allow_head=False),
                 web.post("/halt", self._control.halt),
                 web.post("/resume", self._control.resume),
             ]
@@ -116,15 +104,6 @@ class FleetServer:
     async def _only_this_machine(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         denied = foreign_host(request.host, bound=self._host)
         return await handler(request) if denied is None else denied_answer(denied)
-
-    async def _get_page(self, request: web.Request) -> web.Response:
-        return asset_answer(self._assets[INDEX], request)
-
-    async def _get_asset(self, request: web.Request) -> web.Response:
-        asset = self._assets.get(request.match_info["name"])
-        if asset is None:
-            raise web.HTTPNotFound(text="no such file of the page\n")
-        return asset_answer(asset, request)
 
     async def _get_health(self, request: web.Request) -> web.Response:
         return health_answer(self._desk.health)
@@ -143,30 +122,3 @@ class FleetServer:
         except Exception as e:
             return status_failure(e)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def _get_events(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-        await response.prepare(request)
-        async with contextlib.aclosing(self._stream.follow()) as events:
-            with contextlib.suppress(ConnectionError):
-                async for event in events:
-                    if not await _written(response, event):
-                        log.warning("a page that takes no data was let go", extra={"from": request.remote})
-                        _hang_up(request)
-                        break
-        return response
-
-
-async def _written(response: web.StreamResponse, event: bytes) -> bool:
-    """Write an event, unless the reader has not taken what came before it."""
-    try:
-        async with asyncio.timeout(WRITE_TIMEOUT_S):
-            await response.write(event)
-    except TimeoutError:
-        return False
-    return True
-
-
-def _hang_up(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()

@@ -58,6 +58,30 @@ METRICS: Final[tuple[Metric, ...]] = (
         "scrape",
         fleet_labels=(MARKET, "outcome"),
     ),
+    Metric(
+        "market_feed_age_seconds",
+        "gauge",
+        (),
+        "Age of the market's older leg now; absent before both books are known.",
+        "scrape",
+        fleet_labels=(MARKET,),
+    ),
+    Metric(
+        "market_pair_cost_dollars",
+        "gauge",
+        (),
+        "What a pair costs to buy now, fees included; absent while unknown.",
+        "scrape",
+        fleet_labels=(MARKET,),
+    ),
+    Metric(
+        "market_unsettled_orders",
+        "gauge",
+        (),
+        "Filled orders that the chain has not confirmed yet.",
+        "scrape",
+        fleet_labels=(MARKET,),
+    ),
     Metric("edges_seen_total", "counter", (), "Views in which a pair looked cheap enough.", "scrape", fleet_labels=(MARKET,)),
     Metric(
         "edges_rejected_total",
@@ -116,9 +140,6 @@ METRICS: Final[tuple[Metric, ...]] = (
 
 
 FLEET_METRICS: Final[tuple[Metric, ...]] = (
-    Metric("market_feed_age_seconds", "gauge", (MARKET,), "Age of the market's older leg now; absent before both books are known."),
-    Metric("market_pair_cost_dollars", "gauge", (MARKET,), "What a pair costs to buy now, fees included; absent while unknown."),
-    Metric("market_unsettled_orders", "gauge", (MARKET,), "Filled orders that the chain has not confirmed yet."),
     Metric("market_restarts_total", "counter", (MARKET,), "How often the market's bot was started again after it failed."),
     Metric("market_halted", "gauge", (MARKET,), "1 while nothing may be sent for this market."),
     Metric("fleet_markets", "gauge", ("phase",), "Markets by phase."),

@@ -60,6 +60,22 @@ class EdgeNumbers(Protocol):
         ...
 
 
+class MarketNumbers(Protocol):
+    """How the one market of a bot is now; None is what is not known."""
+
+    def feed_age_s(self) -> float | None:
+        """Seconds since the older leg was last heard of."""
+        ...
+
+    def pair_cost_micros(self) -> Micros | None:
+        """What one share of each costs now, fees included."""
+        ...
+
+    def unsettled_orders(self) -> int:
+        """Filled orders that the chain has not confirmed yet."""
+        ...
+
+
 class GateState(Protocol):
     """The order gate's own numbers; None is what is not known."""
 
@@ -88,6 +104,7 @@ class BotMetrics(Collector):
         }
         self._feeds: list[FeedNumbers] = []
         self._best_asks: Callable[[], BestAsks] = lambda: (None, None)
+        self._market: MarketNumbers | None = None
         self._truths: list[EdgeNumbers] = []
         self._gates: list[GateState] = []
         self._states: tuple[str, ...] = ()
@@ -101,6 +118,10 @@ class BotMetrics(Collector):
     def watch_best_asks(self, best_asks: Callable[[], BestAsks]) -> None:
         """Ask for the best ask of YES and NO at every scrape; None is an unknown one."""
         self._best_asks = best_asks
+
+    def watch_market(self, market: MarketNumbers) -> None:
+        """Ask this market how it is at every scrape."""
+        self._market = market
 
     def watch_edges(self, truth: EdgeNumbers) -> None:
         """Read these counts of edges at every scrape; several markets add up."""
@@ -215,6 +236,7 @@ class BotMetrics(Collector):
             "feed_resnapshots_total": _by_reason(feed.resnapshots for feed in self._feeds),
             "book_mirror_mismatches_total": [((), sum(feed.mirror_mismatch for feed in self._feeds))],
             "best_ask_dollars": [((label,), ask / PRICE_ONE) for label, ask in asks if ask is not None],
+            **self._market_numbers(),
             "gate_reachable": _known(gate.reachable for gate in self._gates),
             "gate_tokens_left": _known(gate.tokens_left for gate in self._gates),
             "gate_halts": _known(gate.halts for gate in self._gates),
@@ -226,6 +248,17 @@ class BotMetrics(Collector):
             "edges_seen_total": [((), sum(truth.seen for truth in self._truths))],
             "edges_rejected_total": _by_reason(truth.rejected for truth in self._truths),
             "edges_acted_on_total": [((), sum(truth.acted_on for truth in self._truths))],
+        }
+
+    def _market_numbers(self) -> dict[str, Samples]:
+        market = self._market
+        if market is None:
+            return {"market_feed_age_seconds": (), "market_pair_cost_dollars": (), "market_unsettled_orders": ()}
+        cost = market.pair_cost_micros()
+        return {
+            "market_feed_age_seconds": _known([market.feed_age_s()]),
+            "market_pair_cost_dollars": _known([None if cost is None else cost / MICRO]),
+            "market_unsettled_orders": [((), market.unsettled_orders())],
         }
 
     def _stakes(self) -> list[StakeNumbers]:
@@ -271,7 +304,7 @@ def _by_reason(counts: Iterable[Mapping[str, int]]) -> Samples:
     return [((reason,), count) for reason, count in sorted(total.items())]
 
 
-def _known(values: Iterable[int | None]) -> Samples:
+def _known(values: Iterable[float | None]) -> Samples:
     return [((), value) for value in values if value is not None]
 
 

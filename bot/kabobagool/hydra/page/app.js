@@ -1,5 +1,6 @@
 // Where the page begins: one fleet, one stream that keeps it up to date, and the parts that show it.
 
+import { marketScope, walletScope } from "./cluster.js";
 import { Control } from "./control.js";
 import { Fleet } from "./fleet.js";
 import { roughly } from "./format.js";
@@ -16,7 +17,7 @@ const table = new MarketTable({ fleet, view, onHalt: (market) => control.ask(mar
 
 /** A market that stands still because all do can only go on with all. */
 const scopeOf = (market) =>
-  market.halted && !fleet.facts.halts.some(({ scope }) => scope === market.condition_id) ? "wallet" : market.condition_id;
+  market.halted && !fleet.facts.halts.some(({ scope }) => scope === marketScope(market)) ? walletScope(market) : marketScope(market);
 
 function silence({ ms, trouble }) {
   const stale = ms !== null;

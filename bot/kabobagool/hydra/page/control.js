@@ -30,12 +30,14 @@ export class Control {
     const markets = count(this.fleet.markets.size);
     const all = scope === "wallet";
     const verb = action === "halt" ? "Halt" : "Resume";
-    byId("control-title").textContent = all ? `${verb} all ${markets} markets?` : `${verb} this market?`;
-    byId("control-subject").textContent = all ? "" : (this.fleet.markets.get(scope)?.question ?? scope);
+    const what = scope.endsWith("/wallet") ? "all markets of a wallet" : "this market";
+    byId("control-title").textContent = all ? `${verb} all ${markets} markets?` : `${verb} ${what}?`;
+    byId("control-subject").textContent = all ? "" : (this.fleet.titleOf(scope) ?? scope);
     byId("control-meaning").textContent = MEANING[action];
     byId("confirm").textContent = all ? `${verb} all` : verb;
     byId("why-field").hidden = action !== "halt";
     byId("why").value = "";
+    if (this.fleet.facts.cluster) byId("token").placeholder = "the one in the operator's Secret";
     this.#say("");
     this.#showToken();
     this.dialog.showModal();
@@ -62,11 +64,17 @@ export class Control {
     const token = this.#token ?? byId("token").value.trim();
     const why = byId("why").value.trim();
     if (this.#asked.action === "halt" && !why) return this.#missing("why", "Say why, so that others know.");
-    if (!token) return this.#missing("token", "The token is missing: it was printed at start.");
+    if (!token) return this.#missing("token", this.#whereabouts());
     byId("confirm").disabled = true;
     this.#say("");
     await this.#send(token, why);
     byId("confirm").disabled = false;
+  }
+
+  #whereabouts() {
+    return this.fleet.facts.cluster
+      ? "The token is missing: it is in the Secret that the operator reads KABOBAGOOL_FLEET_TOKEN from."
+      : "The token is missing: it was printed at start.";
   }
 
   #missing(field, error) {

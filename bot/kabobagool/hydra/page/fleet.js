@@ -31,6 +31,12 @@ export class Fleet {
     return Object.keys(markets);
   }
 
+  /** What a scope is called: a market's question, or how the server names what was halted; null when it is neither. */
+  titleOf(scope) {
+    const market = this.markets.get(scope) ?? [...this.markets.values()].find((each) => each.scope === scope);
+    return market?.question ?? this.facts.halts.find((halt) => halt.scope === scope)?.title ?? null;
+  }
+
   #extendHistory(prices) {
     for (const id of this.markets.keys()) {
       const points = this.history.get(id) ?? [];

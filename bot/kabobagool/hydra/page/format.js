@@ -6,17 +6,19 @@ const parts = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 });
 
 export const UNKNOWN = "–";
 
-/** A count: 1204 -> "1,204". */
-export const count = (number) => whole.format(number);
+/** A count: 1204 -> "1,204". What nobody knows (null) looks the same everywhere. */
+export const count = (number) => (number === null ? UNKNOWN : whole.format(number));
 
 /** Dollars: "-1.5" -> "-$1.50". */
 export function dollars(text) {
+  if (text === null) return UNKNOWN;
   const rounded = Math.round(Number(text) * 100) / 100;
   return `${rounded < 0 ? "-" : ""}$${cents.format(Math.abs(rounded))}`;
 }
 
 /** Shares with at most two decimals, in front of them a sign when asked. */
 export function shares(text, { signed = false } = {}) {
+  if (text === null) return UNKNOWN;
   const number = Number(text);
   return `${signed && number > 0 ? "+" : ""}${parts.format(number)}`;
 }
@@ -58,8 +60,8 @@ export const words = (reason) => reason.replaceAll("_", " ");
 /** An address or hash short enough for a line. */
 export const short = (text) => (text.length > 16 ? `${text.slice(0, 6)}…${text.slice(-5)}` : text);
 
-/** The sum of counts by name. */
-export const total = (counts) => Object.values(counts).reduce((sum, number) => sum + number, 0);
+/** The sum of counts by name; null when they are not known. */
+export const total = (counts) => (counts === null ? null : Object.values(counts).reduce((sum, number) => sum + number, 0));
 
 /** Counts by name in words, without those that are nothing: "3 killed, 1 unknown". */
 export function listed(counts) {

@@ -1,10 +1,12 @@
 // What opens below a market's row: everything the bot says about itself. Built only when somebody opens it.
 
+import { ArbDetail } from "./cluster.js";
 import { element, setText, showBars, showFacts } from "./dom.js";
 import { clock, count, dollars, price, roughly, shares, short, total, words } from "./format.js";
 
 export class MarketDetail {
-  constructor() {
+  /** `market` is the one that will be shown: in a cluster bots keep their orders and edges to themselves, and the ArbMarket has a say. */
+  constructor(market) {
     this.parts = {
       position: element("dl", "facts"),
       orders: element("dl", "facts"),
@@ -13,22 +15,22 @@ export class MarketDetail {
       bot: element("dl", "facts"),
     };
     const { position, orders, edgesLine, edges, bot } = this.parts;
-    this.node = element(
-      "div",
-      "detail",
-      group("Position", position),
-      group("Orders", orders),
-      group("Edges", edgesLine, edges),
-      group("Bot", bot),
-    );
+    this.arb = market.arb ? new ArbDetail() : null;
+    const groups = this.arb?.groups ?? [
+      ["Orders", orders],
+      ["Edges", edgesLine, edges],
+      ["Bot", bot],
+    ];
+    this.node = element("div", "detail", group("Position", position), ...groups.map((parts) => group(...parts)));
     this.node.setAttribute("role", "row");
   }
 
   /** Show this market as it is at `now` (the fleet's time). */
   show(market, now) {
     const { position, orders, edgesLine, edges, bot } = this.parts;
-    const refused = total(market.edges_rejected);
     showFacts(position, positionFacts(market, now));
+    if (this.arb) return this.arb.show(market, now);
+    const refused = total(market.edges_rejected);
     showFacts(orders, orderFacts(market));
     setText(edgesLine, `${count(market.edges_seen)} seen, ${count(refused)} refused, ${count(market.edges_acted_on)} traded`);
     showBars(edges, market.edges_rejected, { words, count });
@@ -45,8 +47,8 @@ function group(title, ...content) {
 function positionFacts(market, now) {
   const { position } = market;
   return [
-    ["YES", `${shares(position.shares_yes)} at ${price(position.average_yes)}`],
-    ["NO", `${shares(position.shares_no)} at ${price(position.average_no)}`],
+    ["YES", `${shares(position.shares_yes)}${at(position.average_yes)}`],
+    ["NO", `${shares(position.shares_no)}${at(position.average_no)}`],
     ["pairs", shares(position.pairs)],
     ["imbalance", shares(position.imbalance, { signed: true }), Number(position.imbalance) ? "warn" : ""],
     ["spent", dollars(position.spent)],
@@ -55,6 +57,8 @@ function positionFacts(market, now) {
     ["last fill", market.last_fill_ms === null ? "none yet" : `${clock(market.last_fill_ms)}, ${roughly(now - market.last_fill_ms)} ago`],
   ];
 }
+
+const at = (average) => (average === null ? "" : ` at ${price(average)}`);
 
 function orderFacts(market) {
   return [

@@ -1,5 +1,6 @@
 // One market of the table: its cells, which are rewritten only where something is different, and the detail that opens below them.
 
+import { marketScope, showConditions } from "./cluster.js";
 import { element, setClass, setText } from "./dom.js";
 import { count, dollars, listed, pairCost, price, roughly, shares, span, total, UNKNOWN, words } from "./format.js";
 import { MarketDetail } from "./market-detail.js";
@@ -8,7 +9,7 @@ import { look, reasonOf, statesOf } from "./states.js";
 
 const OLD_MS = 15_000;
 const TOO_OLD_MS = 60_000;
-const PARTS = "question slug chips reason yes no cost sparkline age position profit orders edges halt expand".split(" ");
+const PARTS = "question slug chips reason conditions yes no cost sparkline age position profit orders edges halt expand".split(" ");
 
 export class MarketRow {
   /** `template` is the page's; `onHalt(market)` is called by the row's button. */
@@ -48,7 +49,7 @@ export class MarketRow {
     const open = !this.detail;
     this.parts.expand.setAttribute("aria-expanded", String(open));
     if (!open) this.detail.node.remove();
-    this.detail = open ? new MarketDetail() : null;
+    this.detail = open ? new MarketDetail(this.market) : null;
     if (!open) return;
     this.node.append(this.detail.node);
     this.detail.show(this.market, this.now);
@@ -61,6 +62,7 @@ export class MarketRow {
     setText(slug, this.market.market);
     const address = `https://polymarket.com/market/${encodeURIComponent(this.market.market)}`;
     if (slug.href !== address) slug.href = address;
+    slug.hidden = !this.market.market;
   }
 
   #showState() {
@@ -72,6 +74,8 @@ export class MarketRow {
     setText(this.parts.reason, reason);
     this.parts.reason.title = reason;
     setText(this.parts.halt, this.market.halted ? "Resume" : "Halt");
+    this.parts.halt.disabled = marketScope(this.market) === null;
+    showConditions(this.parts.conditions, this.market.arb);
   }
 
   #showPrices(points) {
@@ -85,8 +89,9 @@ export class MarketRow {
 
   #showAge() {
     const age = this.market.heard_ms === null ? null : this.now - this.market.heard_ms;
-    setText(this.parts.age, age === null ? "no books" : age < 10_000 ? span(age) : roughly(age));
-    setClass(this.parts.age, `cell age ${age === null || age > TOO_OLD_MS ? "bad" : age > OLD_MS ? "warn" : ""}`);
+    const unheard = this.market.arb && this.market.state === null;
+    setText(this.parts.age, unheard ? UNKNOWN : age === null ? "no books" : age < 10_000 ? span(age) : roughly(age));
+    setClass(this.parts.age, `cell age ${unheard ? "soft" : age === null || age > TOO_OLD_MS ? "bad" : age > OLD_MS ? "warn" : ""}`);
   }
 
   #showHoldings() {
@@ -95,12 +100,14 @@ export class MarketRow {
     setText(value, Number(pairs) ? shares(pairs) : UNKNOWN);
     setText(sub, Number(imbalance) ? surplus(imbalance) : "");
     setClass(sub, "sub warn");
-    const held = Number(this.market.position.spent) !== 0;
+    const { spent, shares_yes: yes, shares_no: no } = this.market.position;
+    const held = [spent, yes, no].some((amount) => Number(amount) !== 0);
     setText(this.parts.profit, held ? dollars(profit) : UNKNOWN);
     setClass(this.parts.profit, `cell profit ${!held ? "soft" : Number(profit) < 0 ? "bad" : "good"}`);
   }
 
   #showCounts() {
+    if (this.market.orders === null) return;
     const { filled = 0, ...others } = this.market.orders;
     const [orders, otherOrders] = this.parts.orders.children;
     setText(orders, total(this.market.orders) ? `${count(filled)} filled` : UNKNOWN);

@@ -1,26 +1,29 @@
 // The table: which markets are shown, in which order. Rows are moved seldom and never under the reader's hand.
 
+import { complaints } from "./cluster.js";
 import { element, setText } from "./dom.js";
 import { count, total, words } from "./format.js";
 import { MarketRow } from "./market-row.js";
 import { gravity, severity, statesOf } from "./states.js";
 
 const REORDER_MS = 5_000;
+const LEFT = new Set(["market", "state", "conditions"]);
 const byTitle = new Intl.Collator(undefined, { numeric: true });
 const number = (text) => (text === null ? null : Number(text));
 
-/** What a column is called, and what it is sorted by; null sorts last in both directions. */
+/** What a column is called, and what it is sorted by; null sorts last in both directions. Some are there `only` in one kind of fleet. */
 const COLUMNS = {
   market: { title: "Market", key: (m) => m.question, first: "ascending" },
   state: { title: "State", key: severity, first: "descending" },
-  yes: { title: "Ask YES", key: (m) => number(m.ask_yes), first: "ascending" },
-  no: { title: "Ask NO", key: (m) => number(m.ask_no), first: "ascending" },
+  conditions: { title: "Conditions", key: complaints, first: "descending", only: "cluster" },
+  yes: { title: "Ask YES", key: (m) => number(m.ask_yes), first: "ascending", only: "hydra" },
+  no: { title: "Ask NO", key: (m) => number(m.ask_no), first: "ascending", only: "hydra" },
   cost: { title: "Pair after fees", key: (m) => number(m.pair_cost_after_fees), first: "ascending" },
   age: { title: "Feed age", key: (m) => (m.heard_ms === null ? null : -m.heard_ms), first: "descending" },
-  position: { title: "Pairs", key: (m) => Number(m.position.pairs), first: "descending" },
-  profit: { title: "Locked", key: (m) => Number(m.position.locked_profit), first: "descending" },
-  orders: { title: "Orders", key: (m) => total(m.orders), first: "descending" },
-  edges: { title: "Edges", key: (m) => m.edges_seen, first: "descending" },
+  position: { title: "Pairs", key: (m) => number(m.position.pairs), first: "descending" },
+  profit: { title: "Locked", key: (m) => number(m.position.locked_profit), first: "descending" },
+  orders: { title: "Orders", key: (m) => total(m.orders), first: "descending", only: "hydra" },
+  edges: { title: "Edges", key: (m) => m.edges_seen, first: "descending", only: "hydra" },
 };
 
 export class MarketTable {
@@ -35,12 +38,12 @@ export class MarketTable {
     this.onHalt = onHalt;
     this.body = document.getElementById("rows");
     this.template = document.getElementById("market");
-    this.#buildHeads();
     this.#bindTools();
   }
 
   /** Bring everything up to date: rows that came and went, every visible cell, and, when its time has come, the order. */
   show({ anew = false } = {}) {
+    if (!this.#heads.size) this.#buildHeads(this.fleet.facts.cluster ? "cluster" : "hydra");
     const came = this.#matchRows();
     for (const [id, row] of this.#rows) this.#showRow(id, row);
     this.#showStates();
@@ -119,17 +122,19 @@ export class MarketTable {
   #wanted(market) {
     if (this.view.state && !statesOf(market).includes(this.view.state)) return false;
     const text = this.view.text.trim().toLowerCase();
-    return !text || [market.question, market.market, market.condition_id].some((field) => field.toLowerCase().includes(text));
+    const fields = [market.question, market.market, market.condition_id ?? "", market.arb?.name ?? ""];
+    return !text || fields.some((field) => field.toLowerCase().includes(text));
   }
 
-  #buildHeads() {
+  #buildHeads(kind) {
     const heads = document.getElementById("heads");
     const choice = document.getElementById("sort");
-    for (const [name, { title }] of Object.entries(COLUMNS)) {
+    for (const [name, { title, only }] of Object.entries(COLUMNS)) {
+      if (only && only !== kind) continue;
       const button = element("button", "", title);
       button.type = "button";
       button.addEventListener("click", () => this.#sortBy(name));
-      const head = element("div", `${name === "market" ? "name" : name} ${name === "market" || name === "state" ? "left" : ""}`, button);
+      const head = element("div", `${name === "market" ? "name" : name} ${LEFT.has(name) ? "left" : ""}`, button);
       head.setAttribute("role", "columnheader");
       this.#heads.set(name, head);
       heads.append(head);
@@ -210,7 +215,11 @@ export class MarketTable {
     empty.hidden = shown;
     setText(
       empty,
-      this.#rows.size ? "No market matches this filter." : "No market is watched: none qualifies yet. Discovery above says why.",
+      this.#rows.size
+        ? "No market matches this filter."
+        : this.fleet.facts?.cluster
+          ? "There is no ArbMarket in this namespace."
+          : "No market is watched: none qualifies yet. Discovery above says why.",
     );
   }
 }

@@ -1,5 +1,6 @@
 // Everything around the table: who trades what in which mode, what is wrong, what it adds up to, and the markets that left.
 
+import { clusterFacts, clusterNotices } from "./cluster.js";
 import { element, setClass, setText, showBars, showFacts } from "./dom.js";
 import { clock, count, dollars, listed, roughly, shares, short, span, total, UNKNOWN, words } from "./format.js";
 
@@ -20,14 +21,21 @@ export class Panels {
     this.#showHead(facts);
     this.#showNotices(facts);
     showTotals(facts.totals, this.fleet.markets.size);
-    showEdges(facts.totals);
-    showDiscovery(facts.discovery, facts.at_ms);
-    this.#showFeed(facts);
+    if (facts.discovery) showDiscovery(facts.discovery, facts.at_ms);
+    if (facts.cluster) showFacts(byId("operator-facts"), clusterFacts(facts));
+    else {
+      showEdges(facts.totals);
+      this.#showFeed(facts);
+    }
     showRetired(this.fleet.retired);
     setText(byId("as-of"), `as of ${clock(facts.at_ms)}, running for ${roughly(facts.at_ms - facts.started_ms)}`);
   }
 
-  #showHead({ mode, play_money: playMoney, state, profile, wallet, totals }) {
+  #showHead({ mode, play_money: playMoney, state, profile, wallet, totals, control = true, cluster, discovery }) {
+    document.body.classList.toggle("cluster", Boolean(cluster));
+    document.body.classList.toggle("pinned-only", !discovery);
+    document.body.classList.toggle("read-only", !control);
+    byId("read-only").hidden = control;
     const live = mode === "live";
     const real = live && !playMoney;
     document.body.classList.toggle("live", real);
@@ -35,7 +43,12 @@ export class Panels {
     setText(byId("mode"), real ? "LIVE · real money" : live ? "LIVE · play money" : "DRY RUN · no real orders");
     setText(byId("fleet-state"), words(state));
     setClass(byId("fleet-state"), `fleet-state ${state}`);
-    setText(byId("identity"), [profile && `profile ${profile}`, wallet && `wallet ${short(wallet)}`].filter(Boolean).join(" · "));
+    setText(
+      byId("identity"),
+      [cluster && `namespace ${cluster.namespace}`, profile && `profile ${profile}`, wallet && `wallet ${short(wallet)}`]
+        .filter(Boolean)
+        .join(" · "),
+    );
     byId("identity").title = wallet ?? "";
     byId("halt-all").disabled = false;
     this.title = `${real ? "LIVE" : live ? "play money" : "dry run"} · ${dollars(totals.locked_profit)} locked · ${count(this.fleet.markets.size)} markets`;
@@ -46,9 +59,10 @@ export class Panels {
       halt,
       key: `${halt.scope} ${halt.since_ms}`,
       text: [this.#scopeText(halt), haltText(halt, now)],
-      bad: halt.scope === "wallet",
+      bad: halt.scope === "wallet" || halt.scope.endsWith("/wallet"),
     }));
-    if (discovery.trouble) notices.push({ key: "discovery", text: ["Discovery fails", discovery.trouble], bad: false });
+    notices.push(...clusterNotices(this.fleet.facts));
+    if (discovery?.trouble) notices.push({ key: "discovery", text: ["Discovery fails", discovery.trouble], bad: false });
     const area = byId("notices");
     if (notices.map(({ key }) => key).join() !== [...area.children].map((node) => node.dataset.key).join()) {
       area.replaceChildren(...notices.map((notice) => this.#newNotice(notice)));
@@ -71,7 +85,8 @@ export class Panels {
     return notice;
   }
 
-  #scopeText({ scope }) {
+  #scopeText({ scope, title }) {
+    if (title) return title;
     return scope === "wallet" ? "All markets are halted" : `Halted: ${this.fleet.markets.get(scope)?.question ?? short(scope)}`;
   }
 
@@ -99,7 +114,7 @@ export class Panels {
 const haltText = ({ who, why, since_ms: since }, now) => `${why} — by ${who}, ${clock(since)}, ${roughly(now - since)} ago`;
 
 function showTotals(totals, markets) {
-  const { filled = 0, ...others } = totals.orders;
+  const { filled = 0, ...others } = totals.orders ?? { filled: null };
   const tiles = [
     ["Locked profit", dollars(totals.locked_profit), Number(totals.locked_profit) < 0 ? "bad" : "good"],
     ["Pairs", shares(totals.pairs), ""],
