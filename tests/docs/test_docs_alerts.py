@@ -16,7 +16,7 @@ from kabobagool.hydra.market_task import Phase
 from kabobagool.telemetry.metric_table import FLEET_METRICS, METRICS, PREFIX
 
 PAGE = DOCS / "metrics_guidelines.md"
-SCRAPE, ALERTS = map(yaml.safe_load, fences(PAGE, "yaml"))
+VALUES, SCRAPE, ALERTS = map(yaml.safe_load, fences(PAGE, "yaml"))
 RULES: list[dict[str, Any]] = ALERTS["groups"][0]["rules"]
 QUESTIONS = [rule["expr"] for rule in RULES] + [line for fence in fences(PAGE, "promql") for line in fence.splitlines()]
 OF_PROMETHEUS = {"job", "instance", "mode", "profile"}
@@ -78,6 +78,12 @@ def test_the_scrape_configuration_is_the_one_of_compose() -> None:
     compose = yaml.safe_load((DOCS.parent / "docker-compose.yml").read_text())
     ready_made = yaml.safe_load(compose["configs"]["prometheus"]["content"])
     assert {key: value for key, value in SCRAPE.items() if key != "rule_files"} == ready_made
+
+
+def test_the_values_for_a_cluster_are_values_of_the_chart() -> None:
+    chart = yaml.safe_load((DOCS.parent / "charts" / "kabobagool" / "values.yaml").read_text())["monitoring"]
+    for part, given in VALUES["monitoring"].items():
+        assert given.keys() <= chart[part].keys()
 
 
 def test_prometheus_accepts_the_alerts(tmp_path: Path) -> None:

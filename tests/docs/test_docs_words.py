@@ -65,7 +65,7 @@ ORDER_OUTCOMES = {"filled", "killed", "delayed", "rejected", "unknown"}
 ELSEWHERE = {"stop_grace_period", "price_change", "order_version_mismatch", "fleet_", "dry_run"}
 """Words of Docker and of the venue, a part of names, a mode."""
 NOT_OURS = {
-    *("PAPER_PORT", "PAPER_MARKETS", "PAPER_MINUTES", "OPERATOR_MARKETS"),
+    *("PAPER_PORT", "PAPER_MARKETS", "PAPER_MINUTES", "OPERATOR_MARKETS", "OPERATOR_QUIET_S"),
     *("KABOBAGOOL_PROFILE", "CREDENTIALS_DIRECTORY", "AF_INET6", "AF_UNIX"),
 }
 """Variables of scripts, benchmarks, Compose and systemd, and two kinds of addresses."""
