@@ -1,13 +1,13 @@
 """Build ahead of time what tests and benchmarks otherwise build when they first need it.
 
-`python -m tests.cluster [kwok]` prints where it is.
+`python -m tests.cluster [kwok | helm | helm3 | prometheus-operator | kubernetes-targets]` prints where it is.
 """
 
 import sys
 
-from tests.cluster.binaries import KUBERNETES, KWOK, BuildError
+from tests.cluster.binaries import HELM, HELM_3, KUBERNETES, KUBERNETES_TARGETS, KWOK, PROMETHEUS_OPERATOR, BuildError
 
-MODULES = {module.program: module for module in (KUBERNETES, KWOK)}
+MODULES = {module.program: module for module in (KUBERNETES, KWOK, HELM, HELM_3, PROMETHEUS_OPERATOR, KUBERNETES_TARGETS)}
 
 
 def main(arguments: list[str]) -> None:

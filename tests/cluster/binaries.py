@@ -115,6 +115,52 @@ KWOK = GoModule(
     folder=HERE / "kwok", program="kwok", title="kwok", minutes=6, names="sigs.k8s.io/kwok", package="sigs.k8s.io/kwok/cmd/kwok"
 )
 """Nodes and pods that only say they run: for the benchmarks of thousands of bots, no test needs it."""
+HELM = GoModule(
+    folder=HERE / "helm",
+    program="helm",
+    title="Helm",
+    minutes=7,
+    names="helm.sh/helm/v4",
+    package="helm.sh/helm/v4/cmd/helm",
+    stamps=(
+        "helm.sh/helm/v4/internal/version.version={version}",
+        "helm.sh/helm/v4/pkg/chart/common.k8sVersionMajor=1",
+        "helm.sh/helm/v4/pkg/chart/common.k8sVersionMinor=34",
+    ),
+)
+"""What users install the chart with: only the tests of the chart and of a whole node need it."""
+HELM_3 = GoModule(
+    folder=HERE / "helm",
+    program="helm3",
+    title="Helm 3",
+    minutes=2,
+    names="helm.sh/helm/v3",
+    package="helm.sh/helm/v3/cmd/helm",
+    stamps=(
+        "helm.sh/helm/v3/internal/version.version={version}",
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1",
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34",
+    ),
+)
+"""And what many still have."""
+PROMETHEUS_OPERATOR = GoModule(
+    folder=HERE / "prometheus_operator",
+    program="prometheus-operator",
+    title="the Prometheus Operator",
+    minutes=4,
+    names="github.com/prometheus-operator/prometheus-operator",
+    package="github.com/prometheus-operator/prometheus-operator/cmd/operator",
+    stamps=("github.com/prometheus/common/version.Version={version}",),
+)
+"""It reads our ServiceMonitors, PodMonitors and rules and writes what Prometheus runs with: only the tests of monitoring need it."""
+KUBERNETES_TARGETS = GoModule(
+    folder=HERE / "kubernetes_targets",
+    program="kubernetes-targets",
+    title="Prometheus's discovery of Kubernetes",
+    minutes=2,
+    names="github.com/prometheus/prometheus",
+)
+"""What Debian's Prometheus is built without. Only the tests of monitoring need it."""
 NEEDED = ("etcd", "kube-apiserver")
 """What a folder of somebody else's binaries must hold; what else it holds is used too."""
 
@@ -136,6 +182,18 @@ def ensure_kubernetes(say: Callable[[str], None]) -> None:
             )
         return
     KUBERNETES.ensure(say)
+
+
+def ensure_prometheus_operator(say: Callable[[str], None]) -> None:
+    """It and what Prometheus needs to run with what it writes are there after this. Raises BuildError."""
+    for module in (PROMETHEUS_OPERATOR, KUBERNETES_TARGETS):
+        module.ensure(say)
+
+
+def ensure_helm(say: Callable[[str], None]) -> None:
+    """Both helms are there after this. Raises BuildError."""
+    for module in (HELM, HELM_3):
+        module.ensure(say)
 
 
 @cache

@@ -22,7 +22,7 @@ class Kubectl:
     def __init__(self, kubeconfig: Path, cache: Path, namespace: str | None = None) -> None:
         self.kubeconfig = kubeconfig
         self._cache = cache
-        self._namespace = namespace
+        self.namespace = namespace
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
         done = self.run(*arguments, stdin=stdin)
@@ -31,7 +31,7 @@ class Kubectl:
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """The finished process, for a test that wants it to fail."""
-        own = [] if self._namespace is None else ["--namespace", self._namespace]
+        own = [] if self.namespace is None else ["--namespace", self.namespace]
         environment = os.environ | {"KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(self._cache), "KUBERC": "off"}
         return subprocess.run(
             [*_command(), *own, *arguments],

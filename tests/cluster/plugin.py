@@ -2,8 +2,8 @@
 
 `control_plane` is the one that most tests share: give each thing a name in `namespace`, which is fresh, and look only there.
 `own_control_plane` starts one that a test may kill. `kubectl` types commands in the test's namespace, `kubernetes_client` is an
-asynchronous client of the administrator, `service_account` makes somebody who may do only what RBAC allows.
-Nothing of Kubernetes is imported or built when no selected test asks for it.
+asynchronous client of the administrator, `service_account` makes somebody who may do only what RBAC allows. `helm_binaries` is for who
+starts helm. Nothing of Kubernetes is imported or built when no selected test asks for it.
 """
 
 import secrets
@@ -24,29 +24,54 @@ if TYPE_CHECKING:
 Rules: TypeAlias = list[dict[str, list[str]]]
 RBAC = "rbac.authorization.k8s.io"
 FAILED_BUILD = pytest.StashKey[str]()
+FAILED_HELM = pytest.StashKey[str]()
+FAILED_PROMETHEUS_OPERATOR = pytest.StashKey[str]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build what the selected tests need: it takes longer than a test may."""
-    wanted = any("kubernetes_binaries" in getattr(item, "fixturenames", ()) for item in session.items)
-    if not wanted or session.config.option.collectonly:
+    if session.config.option.collectonly:
         return
     from tests.cluster import existing_cluster
-    from tests.cluster.binaries import BuildError, ensure_kubernetes
+    from tests.cluster.binaries import ensure_helm, ensure_kubernetes, ensure_prometheus_operator
 
-    if existing_cluster.is_wanted():
+    if not existing_cluster.is_wanted():
+        _build(session, "kubernetes_binaries", ensure_kubernetes, FAILED_BUILD)
+    _build(session, "helm_binaries", ensure_helm, FAILED_HELM)
+    _build(session, "prometheus_operator_binary", ensure_prometheus_operator, FAILED_PROMETHEUS_OPERATOR)
+
+
+def _build(session: pytest.Session, fixture: str, ensure: Callable[[Callable[[str], None]], None], failed: pytest.StashKey[str]) -> None:
+    """What is behind a fixture, if a selected test wants it; a failure is told to those tests."""
+    from tests.cluster.binaries import BuildError
+
+    if not any(fixture in getattr(item, "fixturenames", ()) for item in session.items):
         return
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     try:
-        ensure_kubernetes(lambda line: terminal.write_line(line, flush=True) if terminal else None)
+        ensure(lambda line: terminal.write_line(line, flush=True) if terminal else None)
     except BuildError as error:
-        session.config.stash[FAILED_BUILD] = str(error)
+        session.config.stash[failed] = str(error)
 
 
 @pytest.fixture(scope="session")
 def kubernetes_binaries(request: pytest.FixtureRequest) -> None:
     """Built before the first test; every test that needs them fails with the reason when they could not be."""
     if reason := request.config.stash.get(FAILED_BUILD, None):
+        pytest.fail(reason, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def helm_binaries(request: pytest.FixtureRequest) -> None:
+    """The same for helm, of both major versions."""
+    if reason := request.config.stash.get(FAILED_HELM, None):
+        pytest.fail(reason, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def prometheus_operator_binary(request: pytest.FixtureRequest) -> None:
+    """The same for the Prometheus Operator."""
+    if reason := request.config.stash.get(FAILED_PROMETHEUS_OPERATOR, None):
         pytest.fail(reason, pytrace=False)
 
 

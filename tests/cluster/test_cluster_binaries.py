@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.cluster.binaries import KUBERNETES, KWOK, BuildError, GoModule, command_of, ensure_kubernetes, go
+from tests.cluster.binaries import HELM, HELM_3, KUBERNETES, KWOK, BuildError, GoModule, command_of, ensure_kubernetes, go
 
 GO_MOD = """\
 module example.com/greeter
@@ -111,7 +111,8 @@ def test_without_any_go_the_way_to_one_is_named(tmp_path: Path, monkeypatch: pyt
 def test_the_versions_are_those_of_the_modules() -> None:
     assert KUBERNETES.version == "v1.34.3"
     assert KWOK.version == "v0.7.0"
-    assert KUBERNETES.binary.parent != KWOK.binary.parent
+    assert (HELM.version, HELM_3.version) == ("v4.0.5", "v3.19.5")
+    assert len({module.binary.parent for module in (KUBERNETES, KWOK, HELM, HELM_3)}) == 4
 
 
 def test_somebody_elses_binaries_are_used_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
