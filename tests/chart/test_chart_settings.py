@@ -88,14 +88,14 @@ def test_in_a_dry_run_nothing_is_known_of_any_wallet(helm: Helm, monkeypatch: py
     assert policy.clob_url == "https://clob.polymarket.com"
 
 
-def test_live_found_markets_trade_with_the_wallet_only_when_that_is_not_taken_back(
+def test_live_found_markets_trade_with_the_wallet_only_when_that_is_said(
     helm: Helm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    careful = policy_of(helm.template(LIVE), monkeypatch, tmp_path)
+    careful = policy_of(helm.template({**LIVE, "discovery": {"mode": ""}}), monkeypatch, tmp_path)
     assert careful.discovery_mode is Mode.DRY_RUN
     assert careful.live_wallet == "0x" + "1" * 40
     assert (careful.live_redis_secret, careful.bot_redis_secret) == ("gate-live", "gate-dry-run")
-    bold = policy_of(helm.template({**LIVE, "discovery": {"mode": ""}}), monkeypatch, tmp_path)
+    bold = policy_of(helm.template({**LIVE, "discovery": {"mode": "Live"}}), monkeypatch, tmp_path)
     assert bold.discovery_mode is Mode.LIVE
     assert bold.discovery_credentials_secret == "polymarket-wallet"
 

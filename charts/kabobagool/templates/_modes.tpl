@@ -4,9 +4,9 @@
 {{- if eq .Values.mode "paper" }}true{{ end }}
 {{- end }}
 
-{{/* As spec.mode of an ArbMarket says it. */}}
+{{/* As spec.mode of an ArbMarket says it. A key lets nobody trade what was merely found: that has to be said. */}}
 {{- define "kabobagool.discoveryMode" -}}
-{{- default (get (dict "paper" "Paper" "dry-run" "DryRun" "live" "Live") .Values.mode) .Values.discovery.mode }}
+{{- default (get (dict "paper" "Paper" "dry-run" "DryRun" "live" "DryRun") .Values.mode) .Values.discovery.mode }}
 {{- end }}
 
 {{- define "kabobagool.discoveryProfile" -}}
