@@ -41,6 +41,9 @@ from kabobagool_operator.workqueue import WorkQueue
 GATHER_S: Final = 0.2
 """A bot that starts changes its Deployment and Pod some eight times within a second or two: each look takes in what came meanwhile."""
 
+MANY_STARTING: Final = 10
+"""More bots that start at the same time than anybody follows one by one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
@@ -205,7 +208,7 @@ def _reconciler(
         caches=caches,
         observer=observer,
         hands=Hands(at.cluster, caches, gate, refusals),
-        writer=StatusWriter(at.cluster, caches, events, policy, clock=clock, busy=lambda: at.queue.depth > policy.workers),
+        writer=StatusWriter(at.cluster, caches, events, policy, clock=clock, busy=lambda: fleet.starting > MANY_STARTING),
         fleet=fleet,
         resolver=resolver,
         refusals=refusals,

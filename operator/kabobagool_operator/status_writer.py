@@ -22,22 +22,22 @@ from kabobagool_operator.report import seconds_until_worth_writing
 FIRST_WORDS_S: Final = 10.0
 """Most markets are found and have their turn within this; what is said of them before would be wrong by then.
 
-Thousands that are applied at once would cost a write each before the first bot is made, and one more each when it is ready.
+Thousands that are applied at once would cost a write each before the first bot is made.
 """
-SOON_S: Final = 1.0
+STARTING_S: Final = 1.0
 """Who starts a single bot wants to see that it starts."""
+BUSY_STARTING_S: Final = 30.0
+"""In a fleet that starts, a write and an Event for each bot that does would hold up the others; it is ready within this."""
 BEGINNINGS: Final = frozenset({Phase.PENDING, Phase.STARTING})
 
 
 class StatusWriter:
     """Remembers when it last wrote each status, which is all that an operator forgets when it is killed.
 
-    `busy`: whether so many markets wait to be looked at that every write holds up another bot.
+    `busy`: whether so many bots are starting that every write holds up another one.
     """
 
-    def __init__(
-        self, cluster: Cluster, caches: Caches, events: Events, policy: Policy, *, clock: Clock, busy: Callable[[], bool]
-    ) -> None:
+    def __init__(self, cluster: Cluster, caches: Caches, events: Events, policy: Policy, *, clock: Clock, busy: Callable[[], bool]) -> None:
         self._cluster = cluster
         self._caches = caches
         self._events = events
@@ -45,7 +45,7 @@ class StatusWriter:
         self._clock = clock
         self._busy = busy
         self._written_s: dict[str, float] = {}
-        self._first_seen_s: dict[str, float] = {}
+        self._began: dict[str, tuple[Phase, float]] = {}
 
     async def post(self, market: Metadata, notices: Iterable[Notice]) -> None:
         """Post Events that are no transitions."""
@@ -65,7 +65,7 @@ class StatusWriter:
         except (NotFound, Conflict):  # it was deleted, perhaps applied anew: the watch will tell
             return None
         self._written_s[market.name] = now_s
-        self._first_seen_s.pop(market.name, None)
+        self._began.pop(market.name, None)
         self._caches.put(ARB_MARKET, written, by_us=True)
         await self._events.post(market, _changes(before, after))
         return None
@@ -74,13 +74,17 @@ class StatusWriter:
         """How long the first words about a market can wait; its trouble cannot."""
         if before.phase is not None or after.phase not in BEGINNINGS:
             return 0.0
-        patience_s = SOON_S if after.phase is Phase.STARTING and not self._busy() else FIRST_WORDS_S
-        return self._first_seen_s.setdefault(name, now_s) + patience_s - now_s
+        starting_s = BUSY_STARTING_S if self._busy() else STARTING_S
+        patience_s = starting_s if after.phase is Phase.STARTING else FIRST_WORDS_S
+        phase, since_s = self._began.setdefault(name, (after.phase, now_s))
+        if phase is not after.phase:
+            _, since_s = self._began[name] = (after.phase, now_s)
+        return since_s + patience_s - now_s
 
     def forget(self, name: str) -> None:
         """The ArbMarket is gone."""
         self._written_s.pop(name, None)
-        self._first_seen_s.pop(name, None)
+        self._began.pop(name, None)
 
 
 def _changes(before: Status, after: Status) -> list[Notice]:

@@ -13,7 +13,7 @@ from kabobagool_operator.arbmarket_status import Phase, Status
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.events import Events
 from kabobagool_operator.policy import Policy
-from kabobagool_operator.status_writer import FIRST_WORDS_S, SOON_S, StatusWriter
+from kabobagool_operator.status_writer import BUSY_STARTING_S, FIRST_WORDS_S, STARTING_S, StatusWriter
 from kabobagool_operator.write_rate import WriteRate
 
 RAIN = market().metadata
@@ -71,8 +71,8 @@ async def desk() -> AsyncIterator[Desk]:
 @pytest.mark.parametrize(
     ("busy", "phase", "patience_s"),
     [
-        (False, Phase.STARTING, SOON_S),
-        (True, Phase.STARTING, FIRST_WORDS_S),
+        (False, Phase.STARTING, STARTING_S),
+        (True, Phase.STARTING, BUSY_STARTING_S),
         (False, Phase.PENDING, FIRST_WORDS_S),
         (True, Phase.PENDING, FIRST_WORDS_S),
     ],
@@ -94,6 +94,14 @@ async def test_a_bot_of_a_busy_fleet_that_becomes_ready_meanwhile_costs_one_writ
     await desk.write(NOTHING, Status(phase=Phase.STARTING))
     assert await desk.write(NOTHING, Status(phase=Phase.RUNNING)) is None
     assert desk.phases == [Phase.RUNNING]
+
+
+async def test_a_bot_that_waited_for_its_turn_has_all_the_time_to_start(desk: Desk) -> None:
+    desk.is_busy = True
+    await desk.write(NOTHING, Status(phase=Phase.PENDING))
+    await desk.clock.advance(FIRST_WORDS_S - 1)
+    assert await desk.write(NOTHING, Status(phase=Phase.STARTING)) == pytest.approx(BUSY_STARTING_S)
+    assert desk.phases == []
 
 
 @pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.PENDING, Phase.STARTING}))
