@@ -9,7 +9,6 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
-DASHBOARDS = ROOT / "charts" / "kabobagool" / "dashboards"
 OURS = ("supervisor", "supervisor-paper", "paper-exchange")
 
 
