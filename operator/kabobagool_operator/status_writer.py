@@ -26,9 +26,10 @@ Thousands that are applied at once would cost a write each before the first bot 
 """
 STARTING_S: Final = 1.0
 """Who starts a single bot wants to see that it starts."""
-BUSY_STARTING_S: Final = 30.0
+BUSY_S: Final = 30.0
 """In a fleet that starts, a write and an Event for each bot that does would hold up the others; it is ready within this."""
-BEGINNINGS: Final = frozenset({Phase.PENDING, Phase.STARTING})
+BEGINNINGS: Final = frozenset({(None, Phase.PENDING), (None, Phase.STARTING), (Phase.PENDING, Phase.STARTING)})
+"""What was written, and what would be: words that are soon overtaken."""
 
 
 class StatusWriter:
@@ -72,10 +73,12 @@ class StatusWriter:
 
     def _too_early_s(self, name: str, before: Status, after: Status, now_s: float) -> float:
         """How long the first words about a market can wait; its trouble cannot."""
-        if before.phase is not None or after.phase not in BEGINNINGS:
+        if (before.phase, after.phase) not in BEGINNINGS:
             return 0.0
-        starting_s = BUSY_STARTING_S if self._busy() else STARTING_S
-        patience_s = starting_s if after.phase is Phase.STARTING else FIRST_WORDS_S
+        if self._busy():
+            patience_s = BUSY_S
+        else:
+            patience_s = STARTING_S if after.phase is Phase.STARTING else FIRST_WORDS_S
         phase, since_s = self._began.setdefault(name, (after.phase, now_s))
         if phase is not after.phase:
             _, since_s = self._began[name] = (after.phase, now_s)

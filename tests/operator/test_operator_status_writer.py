@@ -13,7 +13,7 @@ from kabobagool_operator.arbmarket_status import Phase, Status
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.events import Events
 from kabobagool_operator.policy import Policy
-from kabobagool_operator.status_writer import BUSY_STARTING_S, FIRST_WORDS_S, STARTING_S, StatusWriter
+from kabobagool_operator.status_writer import BUSY_S, FIRST_WORDS_S, STARTING_S, StatusWriter
 from kabobagool_operator.write_rate import WriteRate
 
 RAIN = market().metadata
@@ -72,9 +72,9 @@ async def desk() -> AsyncIterator[Desk]:
     ("busy", "phase", "patience_s"),
     [
         (False, Phase.STARTING, STARTING_S),
-        (True, Phase.STARTING, BUSY_STARTING_S),
+        (True, Phase.STARTING, BUSY_S),
         (False, Phase.PENDING, FIRST_WORDS_S),
-        (True, Phase.PENDING, FIRST_WORDS_S),
+        (True, Phase.PENDING, BUSY_S),
     ],
 )
 async def test_what_is_soon_no_longer_true_is_said_only_when_it_lasts(desk: Desk, busy: bool, phase: Phase, patience_s: float) -> None:
@@ -100,7 +100,7 @@ async def test_a_bot_that_waited_for_its_turn_has_all_the_time_to_start(desk: De
     desk.is_busy = True
     await desk.write(NOTHING, Status(phase=Phase.PENDING))
     await desk.clock.advance(FIRST_WORDS_S - 1)
-    assert await desk.write(NOTHING, Status(phase=Phase.STARTING)) == pytest.approx(BUSY_STARTING_S)
+    assert await desk.write(NOTHING, Status(phase=Phase.STARTING)) == pytest.approx(BUSY_S)
     assert desk.phases == []
 
 
@@ -109,6 +109,12 @@ async def test_everything_else_is_said_at_once_however_busy_the_fleet_is(desk: D
     desk.is_busy = True
     assert await desk.write(NOTHING, Status(phase=phase)) is None
     assert desk.phases == [phase]
+
+
+async def test_who_waited_for_its_turn_for_long_is_not_told_about_twice_either(desk: Desk) -> None:
+    desk.is_busy = True
+    assert await desk.write(Status(phase=Phase.PENDING), Status(phase=Phase.STARTING)) == pytest.approx(BUSY_S)
+    assert desk.phases == []
 
 
 async def test_a_beginning_that_follows_other_words_does_not_wait(desk: Desk) -> None:
