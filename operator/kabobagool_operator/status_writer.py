@@ -28,7 +28,9 @@ STARTING_S: Final = 1.0
 """Who starts a single bot wants to see that it starts."""
 BUSY_S: Final = 30.0
 """In a fleet that starts, a write and an Event for each bot that does would hold up the others; it is ready within this."""
-BEGINNINGS: Final = frozenset({(None, Phase.PENDING), (None, Phase.STARTING), (Phase.PENDING, Phase.STARTING)})
+BEGINNINGS: Final[frozenset[tuple[Phase | None, Phase | None]]] = frozenset(
+    {(None, Phase.PENDING), (None, Phase.STARTING), (Phase.PENDING, Phase.STARTING)}
+)
 """What was written, and what would be: words that are soon overtaken."""
 
 
@@ -73,16 +75,18 @@ class StatusWriter:
 
     def _too_early_s(self, name: str, before: Status, after: Status, now_s: float) -> float:
         """How long the first words about a market can wait; its trouble cannot."""
-        if (before.phase, after.phase) not in BEGINNINGS:
+        if after.phase is None or (before.phase, after.phase) not in BEGINNINGS:
             return 0.0
-        if self._busy():
-            patience_s = BUSY_S
-        else:
-            patience_s = STARTING_S if after.phase is Phase.STARTING else FIRST_WORDS_S
-        phase, since_s = self._began.setdefault(name, (after.phase, now_s))
+        phase, since_s = self._began.get(name, (None, now_s))
         if phase is not after.phase:
-            _, since_s = self._began[name] = (after.phase, now_s)
-        return since_s + patience_s - now_s
+            since_s = now_s
+            self._began[name] = after.phase, now_s
+        return since_s + self._patience_s(after.phase) - now_s
+
+    def _patience_s(self, phase: Phase) -> float:
+        if self._busy():
+            return BUSY_S
+        return STARTING_S if phase is Phase.STARTING else FIRST_WORDS_S
 
     def forget(self, name: str) -> None:
         """The ArbMarket is gone."""

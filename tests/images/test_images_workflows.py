@@ -1,0 +1,76 @@
+"""What the GitHub workflows promise: they parse, they do what .ci/run does, and nothing they run can be changed under them."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from scripts.build_images import IMAGES, extras_of
+from tests.cluster.binaries import BuildError, GoModule
+from tests.images.dockerfiles import ROOT
+
+FOLDER = ROOT / ".github" / "workflows"
+FILES = sorted(FOLDER.glob("*.yml"))
+ACTIONLINT = GoModule(
+    folder=Path(__file__).parent / "actionlint",
+    program="actionlint",
+    title="actionlint",
+    minutes=1,
+    names="github.com/rhysd/actionlint",
+    package="github.com/rhysd/actionlint/cmd/actionlint",
+)
+
+
+def workflow(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((FOLDER / name).read_text()))
+
+
+def steps(name: str) -> list[dict[str, Any]]:
+    return [step for job in workflow(name)["jobs"].values() for step in job.get("steps", [])]
+
+
+def test_actionlint_finds_nothing_in_the_workflows() -> None:
+    try:
+        program = ACTIONLINT.ensure(print)
+    except BuildError as error:
+        pytest.skip(f"actionlint could not be built: {error}")
+    said = subprocess.run([str(program), *map(str, FILES)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_action_is_pinned_to_a_commit_and_says_its_version(file: Path) -> None:
+    used = re.findall(r"uses: (?!\./)(.+)", file.read_text())
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_workflow_may_only_read_unless_a_job_says_what_for(file: Path) -> None:
+    assert workflow(file.name)["permissions"] == {"contents": "read"}
+
+
+def test_ci_runs_what_a_developer_s_ci_runs() -> None:
+    assert any("bash .ci/run" in step.get("run", "") for step in steps("ci.yml"))
+    assert workflow("release.yml")["jobs"]["images"]["needs"] == ["versions", "ci"]
+
+
+def test_a_release_builds_every_image_as_the_build_script_does() -> None:
+    built = workflow("release.yml")["jobs"]["images"]["strategy"]["matrix"]["include"]
+    assert {image["name"]: (image["dockerfile"], image["extras"].split(",")) for image in built} == {
+        name: (image.dockerfile, extras_of(name)) for name, image in IMAGES.items()
+    }
+
+
+def test_images_and_chart_are_signed_by_digest_and_carry_their_provenance() -> None:
+    jobs = workflow("release.yml")["jobs"]
+    for name in ("images", "chart"):
+        signing = " ".join(step.get("run", "") for step in jobs[name]["steps"])
+        assert "cosign sign --yes" in signing
+        assert any("attest-build-provenance" in step.get("uses", "") for step in jobs[name]["steps"])
+        assert jobs[name]["permissions"]["id-token"] == "write"
+    (build,) = (step["with"] for step in jobs["images"]["steps"] if "build-push-action" in step.get("uses", ""))
+    assert build["platforms"] == "linux/amd64,linux/arm64"
+    assert (build["provenance"], build["sbom"]) == ("mode=max", True)

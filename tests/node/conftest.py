@@ -1,0 +1,147 @@
+"""The fixtures of the tests on a real node: one cluster and one release for all of them, and the table of what they did.
+
+They run with `make test-cluster` and not with `make test`: pyproject.toml keeps pytest from walking in here by itself. Tests run in the
+order of their files' names, each leaves the fleet as it found it, and any one of them can be run alone.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.binaries import BuildError
+from tests.cluster.kubectl import Kubectl
+from tests.node.faults import Fault, faults_of
+from tests.node.fleet import Fleet
+from tests.node.helm import CHART, Helm
+from tests.node.host import HostError
+from tests.node.machine import Node
+from tests.node.patience import until
+from tests.node.places import Place, open_place
+from tests.node.prepare import Prepared, prepare
+from tests.node.release import NAMESPACE, RECORDED, RELEASE, pin, restricted_namespace, values_for
+from tests.node.steps import Steps
+
+HERE = Path(__file__).parent
+REPORT = HERE.parents[1] / "build" / "node.json"
+LIMIT_S = 1200
+STEPS = pytest.StashKey[Steps]()
+FLEET = pytest.StashKey[Fleet]()
+SHOWN_LINES = 60
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[STEPS] = Steps()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(LIMIT_S))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    steps = config.stash[STEPS]
+    if steps.made:
+        terminalreporter.section("on a real node")
+        for line in steps.lines():
+            terminalreporter.write_line(line)
+        steps.write(REPORT)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """What the cluster looked like is worth more than the line that failed."""
+    report = yield
+    fleet = item.config.stash.get(FLEET, None)
+    if report.failed and fleet is not None:
+        report.sections.append(("the cluster", _picture(fleet)))
+    return report
+
+
+@pytest.fixture(scope="session")
+def steps(request: pytest.FixtureRequest) -> Steps:
+    """The table that is printed at the end."""
+    return request.config.stash[STEPS]
+
+
+@pytest.fixture(scope="session")
+def prepared(request: pytest.FixtureRequest) -> Prepared:
+    """Programs and images; most of the time they are there already."""
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    try:
+        return prepare(lambda line: terminal.write_line(line, flush=True))
+    except (HostError, BuildError) as error:
+        pytest.exit(str(error), returncode=2)
+
+
+@pytest.fixture(scope="session")
+def place(prepared: Prepared, steps: Steps) -> Iterator[Place]:
+    """The cluster."""
+    with steps.timed("a Kubernetes of one node starts") as step:
+        opened = open_place(prepared, step.note)
+        try:
+            found = opened.__enter__()
+        except HostError as error:
+            pytest.exit(str(error), returncode=2)
+    yield found
+    opened.__exit__(None, None, None)
+
+
+@pytest.fixture
+def own_node(place: Place) -> Node:
+    """The node, for a test that hurts it from below."""
+    if place.node is None:
+        pytest.skip("USE_EXISTING_CLUSTER is set: this fault is caused below Kubernetes, on a node of our own")
+    return place.node
+
+
+@pytest.fixture(scope="session")
+def kubectl(place: Place) -> Kubectl:
+    """kubectl as the administrator, in the release's namespace."""
+    return place.kubectl(NAMESPACE)
+
+
+@pytest.fixture(scope="session")
+def helm(place: Place, prepared: Prepared) -> Helm:
+    """helm in the release's namespace."""
+    return Helm(prepared.helm, place.kubeconfig, NAMESPACE)
+
+
+@pytest.fixture(scope="session")
+def fleet(place: Place, kubectl: Kubectl, helm: Helm, steps: Steps, request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """The release, installed as a user does it, with every market running; uninstalled at the end."""
+    found = Fleet(kubectl, NAMESPACE, RELEASE)
+    request.config.stash[FLEET] = found
+    kubectl("apply", "--filename", "-", stdin=json.dumps(restricted_namespace(NAMESPACE)))
+    with steps.timed("helm install") as step:
+        helm("install", RELEASE, str(CHART), "--values", helm.values_file(values_for(place)), "--wait", "--timeout", "5m")
+        step.note("everything is ready, in a namespace that enforces Pod Security `restricted`")
+    with steps.timed("discovery finds the recorded markets, a bot runs for each") as step:
+        until(f"{RECORDED} markets", found.markets, lambda markets: len(markets) == RECORDED)
+        found.converged()
+        step.note(f"{RECORDED} bots")
+    with steps.timed("kubectl apply of a market"):
+        kubectl("apply", "--filename", "-", stdin=json.dumps(pin(found.exchange.made_up())))
+        found.converged()
+    yield found
+    helm.run("uninstall", RELEASE, "--wait", "--timeout", "5m")
+    kubectl.run("delete", "namespace", NAMESPACE, "--timeout=60s")
+
+
+@pytest.fixture
+def fault(fleet: Fleet, steps: Steps) -> Fault:
+    """The frame of a fault."""
+    return faults_of(fleet, steps)
+
+
+def _picture(fleet: Fleet) -> str:
+    kubectl = fleet.kubectl
+    asked = (
+        ("get", "pods,arb", "--output", "wide"),
+        ("get", "events", "--sort-by=.lastTimestamp", "--field-selector=type!=Normal"),
+        ("logs", "--selector=app.kubernetes.io/component=operator", f"--tail={SHOWN_LINES}"),
+    )
+    asked += tuple(("logs", pod["metadata"]["name"], f"--tail={SHOWN_LINES // 4}") for pod in fleet.bots().values())
+    said = (kubectl.run(*arguments) for arguments in asked)
+    return "\n".join([*fleet.complaints(), *("\n".join((done.stdout + done.stderr).splitlines()[-SHOWN_LINES:]) for done in said)])

@@ -1,0 +1,3 @@
+module kabobagool.io/tests/node/pause
+
+go 1.24

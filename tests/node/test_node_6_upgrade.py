@@ -1,0 +1,106 @@
+"""Changes that people make on purpose, during trading: other values, the way back, and a second fleet on the same wallet."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cluster.kubectl import Kubectl
+from tests.node.faults import Fault, said
+from tests.node.fleet import BOTS, Fleet
+from tests.node.helm import CHART, Helm
+from tests.node.patience import until
+from tests.node.places import Place
+from tests.node.prepare import Prepared
+from tests.node.release import NAMESPACE, PINNED, RELEASE, Values, pin, restricted_namespace, values_for
+
+SECOND = "second"
+SECOND_NAMESPACE = "kabobagool-second"
+HASH = "kabobagool.io/config-hash"
+
+
+def test_an_upgrade_rolls_the_bots_and_a_rollback_brings_them_back_while_they_trade(
+    fleet: Fleet, helm: Helm, place: Place, fault: Fault
+) -> None:
+    before = _hashes(fleet)
+    changed = values_for(place) | {"bot": {"environment": {"COOLDOWN_MAX_S": "7"}}}
+    with fault("helm upgrade with other settings of the bots") as step:
+        helm("upgrade", RELEASE, str(CHART), "--values", helm.values_file(changed), "--wait", "--timeout", "5m")
+        said(step, fleet.until_condition("Ready", "RolloutPending"))
+        until("every bot has the new settings", lambda: _hashes(fleet), lambda now: not before & now)
+    with fault("helm rollback"):
+        helm("rollback", RELEASE, "--wait", "--timeout", "5m")
+        until("every bot has the old settings", lambda: _hashes(fleet), lambda now: now == before)
+
+
+def test_of_two_fleets_on_one_wallet_one_trades_and_the_other_says_that_it_waits(
+    fleet: Fleet, place: Place, prepared: Prepared, fault: Fault
+) -> None:
+    with fault("two releases' bots on one wallet and market") as step, _second_fleet(fleet, place, prepared) as second:
+        said(step, second.until_condition("Degraded", "LeaseHeldElsewhere", market=PINNED))
+        fleet.kubectl("delete", "pod", fleet.bots()[PINNED]["metadata"]["name"], "--grace-period=0", "--force")
+        until("one of the two holds the market", lambda: _holders(fleet, second), lambda holders: len(holders) == 1)
+        fleet.exchange.nothing_was_bought_twice()
+
+
+@contextmanager
+def _second_fleet(fleet: Fleet, place: Place, prepared: Prepared) -> Iterator[Fleet]:
+    """Another release in another namespace whose bots use the first one's gate, exchange and wallet, with the pinned market applied."""
+    kubectl = place.kubectl(SECOND_NAMESPACE)
+    helm = Helm(prepared.helm, place.kubeconfig, SECOND_NAMESPACE)
+    _apply(kubectl, restricted_namespace(SECOND_NAMESPACE), *_shared_gate(fleet.kubectl), _way_in())
+    try:
+        helm("install", SECOND, str(CHART), "--values", helm.values_file(_values(place)), "--wait", "--timeout", "5m")
+        _apply(kubectl, pin(fleet.exchange.made_up()))
+        yield Fleet(kubectl, SECOND_NAMESPACE, f"{SECOND}-kabobagool")
+    finally:
+        helm.run("uninstall", SECOND, "--wait", "--timeout", "5m")
+        kubectl.run("delete", "namespace", SECOND_NAMESPACE, "--timeout=60s")
+
+
+def _values(place: Place) -> Values:
+    exchange = f"{RELEASE}-paper.{NAMESPACE}.svc:8899"
+    venue = {"GAMMA_URL": f"http://{exchange}/gamma", "CLOB_URL": f"http://{exchange}", "WS_URL": f"ws://{exchange}/ws/market"}
+    values = values_for(place)
+    values["operator"] |= {"replicas": 1, "extraEnv": [{"name": f"KABOBAGOOL_{name}", "value": url} for name, url in venue.items()]}
+    values["networkPolicies"] = {"enabled": False}
+    return values | {
+        "crds": {"enabled": False},
+        "rbac": {"aggregateRoles": False},
+        "discovery": {"enabled": False},
+        "redis": {"enabled": False},
+        "externalRedis": {"secrets": {client: f"shared-{client.lower()}" for client in ("operator", "dryRun", "paper")}},
+    }
+
+
+def _shared_gate(kubectl: Kubectl) -> Iterator[Values]:
+    """The first release's own Secrets, with the server's name as it is known from another namespace."""
+    for client, name in (("operator", "operator"), ("dryrun", "dry-run"), ("paper", "paper")):
+        data = kubectl.json("get", "secret", f"{RELEASE}-gate-{name}")["data"]
+        url = base64.b64decode(data["REDIS_URL"]).decode().replace(f"@{RELEASE}-redis:", f"@{RELEASE}-redis.{NAMESPACE}.svc:")
+        metadata = {"name": f"shared-{client}", "namespace": SECOND_NAMESPACE}
+        yield {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"REDIS_URL": url}}
+
+
+def _way_in() -> Values:
+    """The first release lets nobody in from elsewhere unless its user says so."""
+    there = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": SECOND_NAMESPACE}}}
+    servers = {"matchExpressions": [{"key": "app.kubernetes.io/component", "operator": "In", "values": ["redis", "paper"]}]}
+    spec = {"podSelector": servers, "ingress": [{"from": [there]}]}
+    metadata = {"name": "from-the-second-fleet", "namespace": NAMESPACE}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def _apply(kubectl: Kubectl, *objects: Values) -> None:
+    kubectl("apply", "--filename", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+
+
+def _hashes(fleet: Fleet) -> set[str]:
+    deployments = fleet.objects("deployments", BOTS).values()
+    return {body["spec"]["template"]["metadata"]["annotations"][HASH] for body in deployments}
+
+
+def _holders(*fleets: Fleet) -> list[str]:
+    """Namespaces whose bot may trade the pinned market."""
+    trading = [fleet for fleet in fleets if fleet.has_condition("Trading", "Watching", market=PINNED)]
+    return [fleet.namespace for fleet in trading]
