@@ -46,8 +46,8 @@ class Fleet:
         return found
 
     def leader(self) -> str:
-        """The operator's Pod that works."""
-        return str(self.kubectl.json("get", "lease", "kabobagool-operator")["spec"]["holderIdentity"])
+        """The operator's Pod that works; a Pod that was started anew is another leader to the Lease, and the same to us."""
+        return str(self.kubectl.json("get", "lease", "kabobagool-operator")["spec"]["holderIdentity"]).partition("_")[0]
 
     def has_condition(self, type_: str, reason: str, *, market: str = "", status: str = "") -> str:
         """The message of an ArbMarket (of one, or of any) that has it; empty when none has."""
@@ -62,7 +62,7 @@ class Fleet:
         return until(f"{type_} says {reason}", lambda: self.has_condition(type_, reason, market=market), patience_s=patience_s)
 
     def converged(self, *, patience_s: float = PATIENCE_S) -> None:
-        """Wait until every market runs, is not degraded, and its one bot trades."""
+        """Wait until every Pod is ready, and every market runs, is not degraded, and is traded."""
         until("every market runs", self._unwell, lambda unwell: not unwell, patience_s=patience_s)
 
     def complaints(self) -> list[str]:
@@ -87,6 +87,7 @@ class Fleet:
     def _unwell(self) -> list[str]:
         markets, bots = self.markets(), self.bots()
         unwell = [f"{name}: {_phase(body)}" for name, body in markets.items() if _phase(body) != "Running"]
+        unwell += [f"{name}: not ready" for name, pod in self.objects("pods").items() if not is_ready(pod)]
         unwell += [f"{name}: no bot" for name in markets if name not in bots]
         unwell += [f"{name}: not fresh" for name, body in markets.items() if _condition(body, "MarketDataFresh") != "True"]
         unwell += [f"{name}: not trading" for name, body in markets.items() if _condition(body, "Trading") != "True"]
@@ -123,6 +124,12 @@ class Fleet:
 
 def _phase(market: Body) -> str:
     return str(market.get("status", {}).get("phase", "nothing said yet"))
+
+
+def is_ready(pod: Body) -> bool:
+    """Or never will be again, as that of a finished Job."""
+    ready = {said["type"]: said["status"] for said in pod["status"].get("conditions", [])}.get("Ready")
+    return ready == "True" or pod["status"].get("phase") == "Succeeded"
 
 
 def _is_bad(condition: Body) -> bool:

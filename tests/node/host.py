@@ -20,7 +20,7 @@ PACKAGES = {
     "runc": "runc",
     "iptables": "iptables",
     "conntrack": "conntrack",
-    "nft": "nftables",
+    "ipset": "ipset",
     "ip": "iproute2",
     "openssl": "openssl",
     "mount": "mount",

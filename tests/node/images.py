@@ -31,7 +31,7 @@ SOURCES = (
     "operator", "pyproject.toml", "scripts/build_images.py", "scripts/image_environment.py",
 )  # fmt: skip
 """What our images are made of."""
-OWN_TOOLS = ("images.py", "stand_ins.py", "pause/main.go")
+OWN_TOOLS = ("stand_ins.py", "pause/main.go")
 CERTIFICATES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """Where a machine behind a proxy that opens TLS usually says what to trust."""
 Say = Callable[[str], None]
@@ -63,9 +63,9 @@ def build_archives(say: Say) -> list[Path]:
             return found
         _make_all(_engine(say), folder / key, say)
         (folder / key / "complete").touch()
-        for other in folder.iterdir():
-            if other.is_dir() and other.name != key:
-                shutil.rmtree(other)
+        kept = sorted((made for made in folder.iterdir() if made.is_dir()), key=lambda made: made.stat().st_mtime)
+        for older in kept[:-2]:  # the one before may be in use by a node that is about to start
+            shutil.rmtree(older)
         return existing_archives(key)
 
 

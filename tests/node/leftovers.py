@@ -26,9 +26,8 @@ SOCKET = STATE / "containerd.sock"
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 POD_GROUPS = "kubepods"
 CHAINS = ("KUBE-", "CNI-")
-FILTER = "kabobagool"
-FILTERS = (FILTER, "kube-network-policies-dnscache")
-"""Tables of the packet filter that enforces NetworkPolicies. While they are there and it is not, pods reach nobody."""
+SETS = ("KUBE-", "inet6:KUBE-", "kube-router-", "inet6:kube-router-")
+"""Names of the chains of packet filters that a node makes, and of the sets of addresses that they look into."""
 KUBELETS_LINKS = Path("/var/log/containers")
 RUNTIMES_NOTES = Path("/var/lib/cni/results")
 GONE_S = 20.0
@@ -54,7 +53,7 @@ def found() -> list[str]:
     left += [f"folder {folder}" for folder in (FOLDER, STATE) if folder.exists()]
     left += [f"interface {BRIDGE}"] if Path("/sys/class/net", BRIDGE).exists() else []
     left += [f"iptables chain {chain}" for chain in _chains()]
-    left += [f"packet filter {table}" for table in _filters()]
+    left += [f"set of addresses {name}" for name in _address_sets()]
     left += [f"control group {group}" for group in _control_groups()]
     return left
 
@@ -118,18 +117,18 @@ def _remove_network() -> None:
     """kube-proxy takes its own rules away; chains that it leaves behind empty, and those of pods that were killed, go here."""
     if NODE.binary.exists() and _chains():
         subprocess.run([str(NODE.binary), "kube-proxy", "--cleanup"], capture_output=True, check=False)
-    for table in _filters():
-        subprocess.run(["nft", "delete", "table", "inet", table], capture_output=True, check=False)
     for tool in ("iptables", "ip6tables"):
         _remove_chains(tool)
+    for name in _address_sets():
+        subprocess.run(["ipset", "destroy", name], capture_output=True, check=False)
     subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True, check=False)
 
 
-def _filters() -> list[str]:
-    if not shutil.which("nft"):
+def _address_sets() -> list[str]:
+    if not shutil.which("ipset"):
         return []
-    tables = subprocess.run(["nft", "list", "tables", "inet"], capture_output=True, text=True, check=False).stdout
-    return [name for name in FILTERS if f"table inet {name}\n" in tables]
+    names = subprocess.run(["ipset", "list", "-name"], capture_output=True, text=True, check=False).stdout.split()
+    return [name for name in names if name.startswith(SETS)]
 
 
 def _chains() -> list[str]:

@@ -6,7 +6,6 @@ port-forward` work. One can run on a machine at a time. `plugin`-free: tests get
 """
 
 import fcntl
-import ipaddress
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -18,8 +17,8 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import ServerProcess, free_port
 from tests.node import leftovers
-from tests.node.host import POD_NETWORK, HostError, node_address
-from tests.node.leftovers import FILTER, FOLDER, FORWARDING, FORWARDING_BEFORE, SOCKET, STATE
+from tests.node.host import POD_NETWORK, SERVICE_NETWORK, HostError, node_address
+from tests.node.leftovers import FOLDER, FORWARDING, FORWARDING_BEFORE, SOCKET, STATE
 from tests.node.node_files import BRIDGE, DNS_ADDRESS, NODE_NAME, write_node_files
 from tests.node.programs import COREDNS, NETWORK_POLICIES, NODE
 from tests.node.storage import offer_volumes
@@ -72,6 +71,7 @@ class Node:
         self.containerd: ServerProcess
         self.kubelet: ServerProcess
         self._others: list[ServerProcess] = []
+        self._policies: ServerProcess
 
     @property
     def kubeconfig(self) -> Path:
@@ -91,6 +91,7 @@ class Node:
         self._start_runtime(images)
         self._start_programs()
         self._wait("the node is ready", lambda: "True" in self._ready())
+        self._policies.start()  # it wants to find the node
         offer_volumes(self.kubectl())
         return self
 
@@ -144,9 +145,9 @@ class Node:
         self.kubelet = ServerProcess([str(NODE.binary), "kubelet", *self._kubelet_options()], FOLDER / "kubelet.log")
         proxy = ServerProcess([str(NODE.binary), "kube-proxy", *self._proxy_options()], FOLDER / "kube-proxy.log")
         names = ServerProcess([str(COREDNS.binary), "-conf", str(FOLDER / "Corefile")], FOLDER / "coredns.log")
-        policies = ServerProcess([str(NETWORK_POLICIES.binary), *self._policies_options()], FOLDER / "network-policies.log")
-        self._others = [proxy, names, policies]
-        for server in (self.containerd, *self._others, self.kubelet):
+        self._policies = ServerProcess([str(NETWORK_POLICIES.binary), *self._policies_options()], FOLDER / "kube-router.log")
+        self._others = [proxy, names]
+        for server in (self.containerd, *self._others, self.kubelet, self._policies):
             self._ended.callback(server.kill)
 
     def _make_network(self) -> None:
@@ -197,14 +198,22 @@ class Node:
         ]
 
     def _policies_options(self) -> list[str]:
-        return [f"--kubeconfig={self.plane.kubeconfig}", f"--hostname-override={NODE_NAME}", f"--table={FILTER}"]
+        return [
+            f"--kubeconfig={self.plane.kubeconfig}",
+            f"--hostname-override={NODE_NAME}",
+            f"--service-cluster-ip-range={SERVICE_NETWORK}",
+            "--run-firewall=true",
+            "--run-router=false",
+            "--run-service-proxy=false",
+            "--health-port=0",
+        ]
 
     def _proxy_options(self) -> list[str]:
         """The limits of connection tracking stay as they are on this machine."""
         return [
             f"--kubeconfig={self.plane.kubeconfig}",
             f"--hostname-override={NODE_NAME}",
-            f"--cluster-cidr={ipaddress.ip_network(POD_NETWORK)}",
+            f"--cluster-cidr={POD_NETWORK}",
             "--proxy-mode=iptables",
             "--conntrack-max-per-core=0",
             "--conntrack-tcp-timeout-established=0",

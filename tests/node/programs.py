@@ -16,8 +16,9 @@ NODE = GoModule(
 COREDNS = GoModule(folder=HERE / "coredns", program="coredns", title="CoreDNS", minutes=2, names="github.com/coredns/coredns")
 NETWORK_POLICIES = GoModule(
     folder=HERE / "network_policies",
-    program="network-policies",
-    title="the packet filter of NetworkPolicies",
-    minutes=2,
-    names="sigs.k8s.io/kube-network-policies",
+    program="kube-router",
+    title="kube-router, which enforces NetworkPolicies",
+    minutes=4,
+    names="github.com/cloudnativelabs/kube-router/v2",
+    package="github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
 )

@@ -13,7 +13,8 @@ from tests.node.release import NAMESPACE, RELEASE
 from tests.node.steps import Steps
 
 ASK_THE_API_SERVER = """
-import json, pathlib, ssl, urllib.error, urllib.request
+import json, pathlib, socket, ssl, urllib.error, urllib.request
+socket.gethostbyname("kubernetes.default.svc")
 token = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
 anybody = ssl._create_unverified_context()
 try:
@@ -22,7 +23,7 @@ try:
 except urllib.error.HTTPError as error:
     said = error.code
 except OSError as error:
-    said = type(error).__name__ + ": " + str(error)
+    said = "no connection, " + str(error)
 print(json.dumps({"token": token, "said": said}))
 """
 TRY_KEYS = """
@@ -59,7 +60,7 @@ def test_a_bot_has_no_token_and_the_api_server_tells_it_nothing(fleet: Fleet, ku
         tried = _inside(fleet, kubectl, ASK_THE_API_SERVER.replace("NAMESPACE", NAMESPACE))
         step.note(f"it got: {tried['said']}")
     assert not tried["token"]
-    assert tried["said"] in (401, 403) or "timed out" in str(tried["said"])
+    assert tried["said"] in (401, 403) or str(tried["said"]).startswith("no connection")
 
 
 @pytest.mark.parametrize("command", OTHERS_KEYS, ids=" ".join)

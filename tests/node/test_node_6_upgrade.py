@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from tests.cluster.kubectl import Kubectl
 from tests.node.faults import Fault, said
-from tests.node.fleet import BOTS, Fleet
+from tests.node.fleet import BOTS, Fleet, is_ready
 from tests.node.helm import CHART, Helm
 from tests.node.patience import until
 from tests.node.places import Place
@@ -16,6 +16,7 @@ from tests.node.release import NAMESPACE, PINNED, RELEASE, Values, pin, restrict
 
 SECOND = "second"
 SECOND_NAMESPACE = "kabobagool-second"
+WAY_IN = "from-the-second-fleet"
 HASH = "kabobagool.io/config-hash"
 
 
@@ -37,9 +38,9 @@ def test_of_two_fleets_on_one_wallet_one_trades_and_the_other_says_that_it_waits
     fleet: Fleet, place: Place, prepared: Prepared, fault: Fault
 ) -> None:
     with fault("two releases' bots on one wallet and market") as step, _second_fleet(fleet, place, prepared) as second:
-        said(step, second.until_condition("Degraded", "LeaseHeldElsewhere", market=PINNED))
+        said(step, until("the second says who trades", lambda: _names_the_other_bot(second)))
         fleet.kubectl("delete", "pod", fleet.bots()[PINNED]["metadata"]["name"], "--grace-period=0", "--force")
-        until("one of the two holds the market", lambda: _holders(fleet, second), lambda holders: len(holders) == 1)
+        until("one of the two holds the market", lambda: _traders(fleet, second), lambda traders: len(traders) == 1)
         fleet.exchange.nothing_was_bought_twice()
 
 
@@ -48,21 +49,21 @@ def _second_fleet(fleet: Fleet, place: Place, prepared: Prepared) -> Iterator[Fl
     """Another release in another namespace whose bots use the first one's gate, exchange and wallet, with the pinned market applied."""
     kubectl = place.kubectl(SECOND_NAMESPACE)
     helm = Helm(prepared.helm, place.kubeconfig, SECOND_NAMESPACE)
-    _apply(kubectl, restricted_namespace(SECOND_NAMESPACE), *_shared_gate(fleet.kubectl), _way_in())
+    _apply(place.kubectl(None), restricted_namespace(SECOND_NAMESPACE), *_shared_gate(fleet.kubectl), _way_in())
     try:
         helm("install", SECOND, str(CHART), "--values", helm.values_file(_values(place)), "--wait", "--timeout", "5m")
+        _lead_to_the_first_exchange(kubectl)
         _apply(kubectl, pin(fleet.exchange.made_up()))
         yield Fleet(kubectl, SECOND_NAMESPACE, f"{SECOND}-kabobagool")
     finally:
         helm.run("uninstall", SECOND, "--wait", "--timeout", "5m")
         kubectl.run("delete", "namespace", SECOND_NAMESPACE, "--timeout=60s")
+        fleet.kubectl.run("delete", "networkpolicy", WAY_IN)
 
 
 def _values(place: Place) -> Values:
-    exchange = f"{RELEASE}-paper.{NAMESPACE}.svc:8899"
-    venue = {"GAMMA_URL": f"http://{exchange}/gamma", "CLOB_URL": f"http://{exchange}", "WS_URL": f"ws://{exchange}/ws/market"}
     values = values_for(place)
-    values["operator"] |= {"replicas": 1, "extraEnv": [{"name": f"KABOBAGOOL_{name}", "value": url} for name, url in venue.items()]}
+    values["operator"] |= {"replicas": 1}
     values["networkPolicies"] = {"enabled": False}
     return values | {
         "crds": {"enabled": False},
@@ -71,6 +72,14 @@ def _values(place: Place) -> Values:
         "redis": {"enabled": False},
         "externalRedis": {"secrets": {client: f"shared-{client.lower()}" for client in ("operator", "dryRun", "paper")}},
     }
+
+
+def _lead_to_the_first_exchange(kubectl: Kubectl) -> None:
+    exchange = f"{RELEASE}-paper.{NAMESPACE}.svc:8899"
+    venue = {"GAMMA_URL": f"http://{exchange}/gamma", "CLOB_URL": f"http://{exchange}", "WS_URL": f"ws://{exchange}/ws/market"}
+    operator = f"deployment/{SECOND}-kabobagool-operator"
+    kubectl("set", "env", operator, *(f"KABOBAGOOL_{name}={url}" for name, url in venue.items()))
+    kubectl("rollout", "status", operator, "--timeout=100s")
 
 
 def _shared_gate(kubectl: Kubectl) -> Iterator[Values]:
@@ -87,7 +96,7 @@ def _way_in() -> Values:
     there = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": SECOND_NAMESPACE}}}
     servers = {"matchExpressions": [{"key": "app.kubernetes.io/component", "operator": "In", "values": ["redis", "paper"]}]}
     spec = {"podSelector": servers, "ingress": [{"from": [there]}]}
-    metadata = {"name": "from-the-second-fleet", "namespace": NAMESPACE}
+    metadata = {"name": WAY_IN, "namespace": NAMESPACE}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
@@ -100,7 +109,14 @@ def _hashes(fleet: Fleet) -> set[str]:
     return {body["spec"]["template"]["metadata"]["annotations"][HASH] for body in deployments}
 
 
-def _holders(*fleets: Fleet) -> list[str]:
-    """Namespaces whose bot may trade the pinned market."""
-    trading = [fleet for fleet in fleets if fleet.has_condition("Trading", "Watching", market=PINNED)]
-    return [fleet.namespace for fleet in trading]
+def _names_the_other_bot(fleet: Fleet) -> str:
+    """What is said of the bot that waits; empty while nothing is."""
+    held = fleet.has_condition("Degraded", "LeaseHeldElsewhere", market=PINNED)
+    ended = fleet.has_condition("Degraded", "CrashLoop", market=PINNED)
+    return held or (ended if "another bot trades market" in ended else "")
+
+
+def _traders(*fleets: Fleet) -> list[str]:
+    """Namespaces whose bot of the pinned market is ready: one that is refused the market ends."""
+    pods = {fleet.namespace: fleet.bots().get(PINNED) for fleet in fleets}
+    return [namespace for namespace, pod in pods.items() if pod is not None and is_ready(pod)]
