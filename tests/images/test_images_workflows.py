@@ -52,8 +52,10 @@ def test_a_workflow_may_only_read_unless_a_job_says_what_for(file: Path) -> None
     assert workflow(file.name)["permissions"] == {"contents": "read"}
 
 
-def test_ci_runs_what_a_developer_s_ci_runs() -> None:
-    assert any("bash .ci/run" in step.get("run", "") for step in steps("ci.yml"))
+def test_ci_runs_what_a_developer_s_ci_runs_and_the_real_node() -> None:
+    ran = [step.get("run", "") for step in steps("ci.yml")]
+    assert any("bash .ci/run" in line for line in ran)
+    assert any("make test-cluster" in line for line in ran)
     assert workflow("release.yml")["jobs"]["images"]["needs"] == ["versions", "ci"]
 
 
