@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-CLUSTERS = {"chart", "cluster", "docs", "monitoring", "operator"}
-IN_REAL_TIME = {"cli", "edge_truth", "engine", "faults", "feed", "gate", "hydra", "replay", "trading"} | CLUSTERS
+CLUSTERS = {"chart", "docs", "monitoring", "operator"}
+IN_REAL_TIME = {"cli", "edge_truth", "engine", "faults", "feed", "gate", "hydra", "profiles", "replay", "trading"} | CLUSTERS
 """Folders whose tests run real processes and sockets, many with a venue's clock that is forty times as fast as the wall's."""
 
 

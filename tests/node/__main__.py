@@ -25,7 +25,7 @@ def say(line: str) -> None:
 def up(archives: list[Path]) -> None:
     """Run a node until Ctrl-C."""
     ready = prepare(say)
-    node = Node(say)
+    node = Node()
     try:
         node.start([*ready.archives, *archives])
         print(f"export KUBECONFIG={node.kubeconfig}", flush=True)

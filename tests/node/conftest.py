@@ -6,6 +6,7 @@ order of their files' names, each leaves the fleet as it found it, and any one o
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -78,14 +79,13 @@ def prepared(request: pytest.FixtureRequest) -> Prepared:
 @pytest.fixture(scope="session")
 def place(prepared: Prepared, steps: Steps) -> Iterator[Place]:
     """The cluster."""
-    with steps.timed("a Kubernetes of one node starts") as step:
-        opened = open_place(prepared, step.note)
+    with ExitStack() as opened:
         try:
-            found = opened.__enter__()
+            with steps.timed("a Kubernetes of one node starts"):
+                found = opened.enter_context(open_place(prepared))
         except HostError as error:
             pytest.exit(str(error), returncode=2)
-    yield found
-    opened.__exit__(None, None, None)
+        yield found
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from tests.node.patience import PATIENCE_S, until
 
 Body = dict[str, Any]
 BOTS = "app.kubernetes.io/component=bot,app.kubernetes.io/managed-by=kabobagool"
-OPERATORS = "app.kubernetes.io/component=operator"
 MICRO = 1_000_000
 
 

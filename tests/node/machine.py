@@ -1,7 +1,7 @@
 """A whole Kubernetes on this machine: the tests' control plane, and one node that really runs pods.
 
-`with Node(say) as node` starts it in about half a minute; after that pods run, Services and names resolve, `kubectl logs | exec |
-port-forward` work. One can run on a machine at a time. `plugin`-free: tests get it through `conftest.py`, developers through
+`Node().start(archives)` takes about half a minute; after that pods run, Services and names resolve, `kubectl logs | exec |
+port-forward` work, NetworkPolicies are enforced. One can run on a machine at a time. Tests get it through `places.py`, developers through
 `python -m tests.node up`.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
@@ -60,11 +60,9 @@ class ReachableControlPlane(ControlPlane):
 
 
 class Node:
-    """`plane` is its control plane, `kubectl` the administrator's. `say` is told what takes long."""
+    """`plane` is its control plane, `kubectl` the administrator's; both are there once it was started. HostError when it cannot be."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._lock: IO[str] | None = None
+    def __init__(self) -> None:
         self._ended = ExitStack()
         self.address = node_address()
         self.plane: ControlPlane
@@ -121,9 +119,9 @@ class Node:
         return found[0]
 
     def _take_the_machine(self) -> None:
-        self._lock = self._ended.enter_context(LOCK.open("w"))
+        lock = self._ended.enter_context(LOCK.open("w"))
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise HostError("another node runs on this machine; wait for its end, or end it: python -m tests.node down") from None
         leftovers.remove()

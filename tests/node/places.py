@@ -37,14 +37,14 @@ class Place:
 
 
 @contextmanager
-def open_place(prepared: Prepared, say: Callable[[str], None]) -> Iterator[Place]:
+def open_place(prepared: Prepared) -> Iterator[Place]:
     """The one that the environment asks for. Raises HostError."""
     if existing_cluster.is_wanted():
         with ExistingCluster() as cluster:
             registry = _load_into(cluster, prepared)
             yield Place(cluster.kubeconfig, lambda namespace: cluster.kubectl(namespace=namespace), registry, None)
         return
-    node = Node(say)
+    node = Node()
     try:
         node.start(prepared.archives)
         yield Place(node.kubeconfig, node.kubectl, LOCAL_REGISTRY, node)

@@ -39,7 +39,7 @@ def values_for(place: Place) -> Values:
         "discovery": {"intervalSeconds": 10, "profile": "recorded"},
         "profiles": {"recorded": PROFILE},
         "paperExchange": {"markets": RECORDED, "syntheticMarkets": 1, "inject": 150, "balance": "50000"},
-        "networkPolicies": {"apiServer": {"ports": [443, 6443, *_own_port(place)]}},
+        "networkPolicies": {"apiServer": {"ports": [443, *_ports_of_the_api_server(place)]}},
     }
 
 
@@ -59,6 +59,7 @@ def restricted_namespace(name: str) -> Values:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": levels}}
 
 
-def _own_port(place: Place) -> list[int]:
-    """A packet filter sees the API server's own port, not that of its Service."""
-    return [] if place.node is None else [place.node.plane.port]
+def _ports_of_the_api_server(place: Place) -> list[int]:
+    """A packet filter sees the API server's own port, not that of its Service; the chart's default is what most clusters have."""
+    slices = place.kubectl("default").json("get", "endpointslices", "--selector=kubernetes.io/service-name=kubernetes")["items"]
+    return sorted({port["port"] for found in slices for port in found["ports"]})
