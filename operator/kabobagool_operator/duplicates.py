@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from kabobagool_operator.arbmarket import ArbMarket
-from kabobagool_operator.labels import DISCOVERED, ORIGIN
+from kabobagool_operator.labels import DISCOVERED, origin_of
 from kabobagool_operator.names import Wallets
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -30,7 +30,7 @@ def duplicates(markets: Iterable[ArbMarket], *, condition_id: Callable[[ArbMarke
 
 def is_discovered(market: ArbMarket) -> bool:
     """Whether discovery made it; everything else is pinned, whoever applied it."""
-    return market.metadata.labels.get(ORIGIN) == DISCOVERED
+    return origin_of(market.metadata.labels) == DISCOVERED
 
 
 def seniority(market: ArbMarket) -> Seniority:

@@ -16,15 +16,13 @@ from kabobagool.clock import Clock
 from kabobagool_operator.arbmarket import ArbMarket
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.directory import Directory
-from kabobagool_operator.duplicates import is_discovered
 from kabobagool_operator.facts import Slots
-from kabobagool_operator.labels import DISCOVERED
+from kabobagool_operator.labels import PINNED, origin_of
 from kabobagool_operator.policy import Policy
 from kabobagool_operator.rollout import Memory, allot
 from kabobagool_operator.rollout_rows import Row
 
 TICK_S: Final = 1.0
-PINNED: Final = "pinned"
 HELD: Final = Slots(may_create=False, may_roll=False)
 NOT_YET: Final = replace(HELD, given=False)
 
@@ -39,6 +37,7 @@ class Fleet:
         self._clock = clock
         self._wake = wake
         self._rows: dict[str, Row] = {}
+        self._starting: set[str] = set()
         self._slots: dict[str, Slots] = {}
         self._unseen: set[str] = set()
         self._memory = Memory()
@@ -48,12 +47,12 @@ class Fleet:
     @property
     def starting(self) -> int:
         """How many bots have been made and are not ready yet, for no reason that would last."""
-        return sum(not row.missing and not row.ready and row.trouble is None for row in self._rows.values())
+        return len(self._starting)
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """How many ArbMarkets there are by phase and origin."""
         return Counter(
-            (_phase(seen.brief), DISCOVERED if seen.brief is not None and is_discovered(seen.brief) else PINNED)
+            (_phase(seen.brief), PINNED if seen.brief is None else origin_of(seen.brief.metadata.labels))
             for seen in self._caches.markets.values()
         )
 
@@ -77,6 +76,10 @@ class Fleet:
             self._rows.pop(name, None)
         else:
             self._rows[name] = row
+        if row is not None and _is_starting(row):
+            self._starting.add(name)
+        else:
+            self._starting.discard(name)
         if row != before:
             self._changed.set()
 
@@ -117,6 +120,10 @@ class Fleet:
     def _waiting(self) -> bool:
         """Whether the time alone may give somebody a turn."""
         return any(row.missing or row.outdated for row in self._rows.values())
+
+
+def _is_starting(row: Row) -> bool:
+    return not row.missing and not row.ready and row.trouble is None
 
 
 def _phase(market: ArbMarket | None) -> str:

@@ -128,9 +128,9 @@ class FleetPageDesk:
     def _row(self, found: SeenMarket, now_ms: int) -> ClusterRow:
         status, mode = self._status(found), _mode(found)
         wallet, gate = self._gate_of(found)
-        events = self._known.events.of(found.metadata)
-        arb = arb_facts(found.metadata, status, gate, mode=mode, wallet=wallet, events=events)
-        return row_of(status, gate, arb, mode=mode, now_ms=now_ms)
+        report, events = report_of(status, gate), self._known.events.of(found.metadata)
+        arb = arb_facts(found.metadata, status, gate, report, mode=mode, wallet=wallet, events=events)
+        return row_of(status, gate, report, arb, mode=mode, now_ms=now_ms)
 
     def _status(self, found: SeenMarket) -> Status:
         """Parsed once for each version: a fleet that is quiet costs nothing."""

@@ -15,14 +15,13 @@ from kabobagool_operator.conditions import Type
 from kabobagool_operator.events import is_warning
 from kabobagool_operator.facts import GateFacts
 from kabobagool_operator.fleet_page_facts import ArbFacts, ClusterRow, Holding, SaidCondition, SaidEvent
-from kabobagool_operator.labels import DISCOVERED, ORIGIN
+from kabobagool_operator.labels import origin_of
 from kabobagool_operator.plan_beliefs import is_bot_of
 from kabobagool_operator.plan_case import SILENT_AFTER_S
 
 MODES: Final = {Mode.DRY_RUN: "dry_run", Mode.PAPER: "paper", Mode.LIVE: "live"}
 """The words of the page and of the bots."""
 TYPES: Final = frozenset(Type)
-PINNED: Final = "pinned"
 HEARD_STEP_MS: Final = 100
 """Clocks are read twice for one age; a millisecond between them is no news."""
 
@@ -36,17 +35,23 @@ def report_of(status: Status, gate: GateFacts) -> BotStatus | None:
 
 
 def arb_facts(
-    metadata: Metadata, status: Status, gate: GateFacts, *, mode: Mode | None, wallet: str | None, events: tuple[SaidEvent, ...]
+    metadata: Metadata,
+    status: Status,
+    gate: GateFacts,
+    report: BotStatus | None,
+    *,
+    mode: Mode | None,
+    wallet: str | None,
+    events: tuple[SaidEvent, ...],
 ) -> ArbFacts:
     """What the operator says of the ArbMarket. The message is that of the reason, for people."""
-    report = report_of(status, gate)
     return ArbFacts(
         name=metadata.name,
         phase=None if status.phase is None else status.phase.value,
         reason=status.reason,
         message=None if status.phase is Phase.RUNNING else _message(status),
         mode=None if mode is None else mode.value,
-        origin=DISCOVERED if metadata.labels.get(ORIGIN) == DISCOVERED else PINNED,
+        origin=origin_of(metadata.labels),
         wallet=wallet,
         bot=None if report is None else report.holder,
         holder=gate.lease_holder if gate.reachable else None,
@@ -56,9 +61,9 @@ def arb_facts(
     )
 
 
-def row_of(status: Status, gate: GateFacts, arb: ArbFacts, *, mode: Mode | None, now_ms: int) -> ClusterRow:
-    """The whole row."""
-    market, report = status.market, report_of(status, gate)
+def row_of(status: Status, gate: GateFacts, report: BotStatus | None, arb: ArbFacts, *, mode: Mode | None, now_ms: int) -> ClusterRow:
+    """The whole row. `report` is `report_of` the same status and gate, for `arb_facts` too."""
+    market = status.market
     return ClusterRow(
         market=market.slug if market is not None else "",
         condition_id=market.condition_id if market is not None else None,

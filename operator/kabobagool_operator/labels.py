@@ -3,6 +3,7 @@
 `deployment.py`, `plan.py` and `market_source.py` use the names; docs/labels.md is generated from the texts.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 GROUP: Final = "kabobagool.io"
@@ -19,6 +20,8 @@ BOT: Final = "bot"
 
 ORIGIN: Final = f"{GROUP}/origin"
 DISCOVERED: Final = "discovered"
+PINNED: Final = "pinned"
+"""What has no origin was asked for by a person."""
 MARKET: Final = f"{GROUP}/market"
 MODE: Final = f"{GROUP}/mode"
 
@@ -52,3 +55,8 @@ ANNOTATIONS: Final[dict[str, str]] = {
     FLEET_PAGE: "On the operator's Lease: the address and port at which the leader serves the fleet's page; the others forward there.",
 }
 """Annotation to meaning."""
+
+
+def origin_of(labels: Mapping[str, str]) -> str:
+    """Who wants an ArbMarket with these labels: `DISCOVERED` or `PINNED`."""
+    return DISCOVERED if labels.get(ORIGIN) == DISCOVERED else PINNED

@@ -17,6 +17,7 @@ from tests.cluster.binaries import (
     BuildError,
     ensure_helm,
     ensure_kubernetes,
+    ensure_prometheus_operator,
 )
 
 MODULES = {module.program: module for module in (KUBERNETES, KWOK, HELM, HELM_3, PROMETHEUS_OPERATOR, KUBERNETES_TARGETS)}
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> None:
 
 def for_tests() -> None:
     """What cannot be built is said; the tests that need it fail with the same words, the others run."""
-    wanted = [ensure_helm, PROMETHEUS_OPERATOR.ensure, KUBERNETES_TARGETS.ensure]
+    wanted = [ensure_helm, ensure_prometheus_operator]
     for ensure in wanted if existing_cluster.is_wanted() else [ensure_kubernetes, *wanted]:
         try:
             ensure(say)

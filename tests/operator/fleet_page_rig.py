@@ -4,19 +4,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 from tests.gate.redis_servers import free_port
 from tests.hydra.page_rig import parsed
 from tests.operator.operator_rig import OperatorProcess, World
 from tests.support.browser import launched
+from tests.support.page_window import DESKTOP, PageWindow
 
 TOKEN = "correct-horse-battery-staple"
 PATIENCE_MS = 60_000
-DESKTOP = {"width": 1440, "height": 900}
 
 
 def with_page(at: World, *, token: str | None = TOKEN, **variables: str) -> tuple[OperatorProcess, str]:
@@ -69,34 +69,13 @@ async def asking() -> AsyncIterator[Asker]:
         yield Asker(session)
 
 
-@dataclass
-class Window:
-    """The page in a browser; `complaints` are all errors of its console, its scripts and its policy."""
-
-    page: Page
-    complaints: list[str] = field(default_factory=list)
-
-    def row(self, title: str) -> Any:
-        return self.page.locator(".market").filter(has_text=title)
-
-    async def confirm(self, *, why: str | None = None, token: str | None = None) -> None:
-        """Fill in the dialog and press its button."""
-        if why is not None:
-            await self.page.fill("#why", why)
-        if token is not None:
-            await self.page.fill("#token", token)
-        await self.page.click("#confirm")
-
-
 @asynccontextmanager
-async def window(url: str, **options: Any) -> AsyncIterator[Window]:
+async def window(url: str, **options: Any) -> AsyncIterator[PageWindow]:
     """The page, opened in a browser of its own."""
     expect.set_options(timeout=PATIENCE_MS)
     async with launched() as browser:
         page = await browser.new_page(viewport=DESKTOP, **options)  # type: ignore[arg-type]
-        opened = Window(page)
-        page.on("console", lambda said: opened.complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        opened = PageWindow(page)
         await page.goto(url)
         yield opened
 

@@ -131,6 +131,11 @@ async def test_bots_that_start_are_counted_and_broken_ones_are_not(rig: Rig) -> 
     rig.fleet.looked_at("hail", Row(name="hail", **made, trouble="crash loop"))
     rig.fleet.looked_at("dew", missing("dew"))
     assert rig.fleet.starting == 1
+    rig.fleet.looked_at("dew", Row(name="dew", **made))
+    assert rig.fleet.starting == 2
+    rig.fleet.looked_at("rain", Row(name="rain", **made, ready=True))
+    rig.fleet.forget("dew")
+    assert rig.fleet.starting == 0
 
 
 async def test_markets_are_counted_by_phase_and_origin(rig: Rig) -> None:

@@ -7,9 +7,10 @@ import pytest
 from playwright.async_api import expect
 from tests.hydra.page_browser import PHONE
 from tests.operator.fleet_desk_rig import LIVE_WALLET, DeskRig, desk_rig, running, said
-from tests.operator.fleet_page_rig import TOKEN, Window, window
+from tests.operator.fleet_page_rig import TOKEN, window
 from tests.operator.test_operator_fleet_page import LIVE, PERSON
 from tests.operator.test_operator_fleet_page_server import served
+from tests.support.page_window import PageWindow
 
 from kabobagool.clock import SystemClock
 from kabobagool_operator.arbmarket import Metadata
@@ -20,7 +21,7 @@ WIDTHS = "() => [document.documentElement.scrollWidth, document.documentElement.
 
 
 @asynccontextmanager
-async def opened_page(**policy: str) -> AsyncIterator[tuple[DeskRig, Window]]:
+async def opened_page(**policy: str) -> AsyncIterator[tuple[DeskRig, PageWindow]]:
     async with AsyncExitStack() as stack:
         rig = await stack.enter_async_context(desk_rig(clock=SystemClock(), fleet_token=TOKEN, **policy))
         address = await stack.enter_async_context(served(rig))

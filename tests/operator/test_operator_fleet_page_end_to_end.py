@@ -4,7 +4,7 @@ import asyncio
 
 from playwright.async_api import expect
 from tests.operator.fleet_page_rig import TOKEN, asking, leading_with_page, living, window, with_page
-from tests.operator.operator_rig import World, arb_market, conditions, world_with
+from tests.operator.operator_rig import World, arb_market, conditions, phase, world_with
 
 from kabobagool.settings_wallet import DRY_RUN_WALLET
 
@@ -17,7 +17,10 @@ at = world_with(*SLUGS)
 async def two_bots(at: World) -> dict[str, str]:
     """Both markets have bots that run; what they are called at the gate."""
     await at.apply(*(arb_market(slug) for slug in SLUGS))
-    return {slug: f"kabobagool@{await at.pod_is(slug)}/1/abc" for slug in SLUGS}
+    holders = {slug: f"kabobagool@{await at.pod_is(slug)}/1/abc" for slug in SLUGS}
+    for slug in SLUGS:  # said before the bots say anything, so that what they say is news: an Event
+        await at.until_market(slug, lambda body: phase(body) == "Running", "runs")
+    return holders
 
 
 async def test_the_page_shows_every_market_with_its_phase_conditions_events_and_figures_and_halts_nothing_without_a_token(
@@ -40,7 +43,7 @@ async def test_the_page_shows_every_market_with_its_phase_conditions_events_and_
         await expect(lost.locator(".cost .value")).to_have_text("–")
         await row.locator(".expand").click()
         detail = row.locator(".detail")
-        for text in ("Running", "DryRun", "a person", holders["rain-0"], "Trading False: DryRun", "Ready is True"):
+        for text in ("Running", "DryRun", "a person", holders["rain-0"], "Trading False: DryRun", "MarketDataFresh is True"):
             await expect(detail).to_contain_text(text)
         await expect(opened.page.locator("#mode")).to_have_text("DRY RUN · no real orders")
         await expect(opened.page.locator("#operator-facts")).to_contain_text(at.namespace)
