@@ -40,6 +40,9 @@ from kabobagool_operator.workqueue import WorkQueue
 
 GATHER_S: Final = 0.2
 """A bot that starts changes its Deployment and Pod some eight times within a second or two: each look takes in what came meanwhile."""
+GATHER_S_A_START: Final = 0.01
+"""Longer than a look takes: with more bots that start, looking at each as often would keep those waiting that have none yet."""
+LONGEST_GATHER_S: Final = 5.0
 
 MANY_STARTING: Final = 10
 """More bots that start at the same time than anybody follows one by one."""
@@ -111,11 +114,17 @@ class Bell:
         self._queue = queue
         self.directory: Directory | None = None
         self.touched: Callable[[], None] = lambda: None
+        self.starting: Callable[[], int] = lambda: 0
+
+    @property
+    def gather_s(self) -> float:
+        """How long what happens to a market is gathered before it is looked at."""
+        return min(GATHER_S + self.starting() * GATHER_S_A_START, LONGEST_GATHER_S)
 
     def cluster_changed(self, name: str, *, by_us: bool) -> None:
         """An object is no longer as it was. What we wrote ourselves is no news."""
         if not by_us:
-            self._queue.add_after(name, GATHER_S)
+            self._queue.add_after(name, self.gather_s)
             self.touched()
 
     def market_resolved(self, name: str) -> None:
@@ -139,7 +148,7 @@ def assemble(at: Surroundings, configuration: Configuration) -> Parts:
     directory = Directory(resolver.known, resolver.condition_id, wallets=policy.wallets)
     gate = _gate(at, directory, bell)
     fleet = Fleet(caches, directory, policy, clock=clock, wake=at.queue.add)
-    bell.directory, bell.touched = directory, fleet.touched
+    bell.directory, bell.touched, bell.starting = directory, fleet.touched, lambda: fleet.starting
     profiles, recent = Profiles(policy.profiles_dir), RecentEvents(clock)
     events = Events(at.cluster, clock=clock, identity=at.identity, noted=recent.note)
     return Parts(

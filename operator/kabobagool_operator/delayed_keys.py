@@ -42,6 +42,11 @@ class DelayedKeys(Generic[Key]):
         heapq.heappush(self._heap, (due, next(self._numbers), key))
         self._tidy()
 
+    def drop(self, key: Key) -> None:
+        """Whatever the key waits for, it waits no more."""
+        self._due.pop(key, None)
+        self._tidy()
+
     def next_due(self) -> float | None:
         """When the next key comes up, None when none waits."""
         while self._heap and self._outdated(self._heap[0]):

@@ -114,12 +114,18 @@ class Fleet:
         found = allot(rows, self._memory, self._policy, self._clock.now_ms() / 1000)
         before, self._memory, self._slots = self._slots, found.memory, found.slots
         for name, slots in found.slots.items():
-            if slots != before.get(name, HELD) or (name not in before and self._rows[name].stopped):
+            row = self._rows[name]
+            if _for(row, slots) != _for(row, before.get(name, HELD)) or (name not in before and row.stopped):
                 self._wake(name)
 
     def _waiting(self) -> bool:
         """Whether the time alone may give somebody a turn."""
         return any(row.missing or row.outdated for row in self._rows.values())
+
+
+def _for(row: Row, slots: Slots) -> Slots:
+    """What of it matters to a market: that a turn is over is no news to who has used it."""
+    return slots if row.missing else replace(slots, may_create=False)
 
 
 def _is_starting(row: Row) -> bool:

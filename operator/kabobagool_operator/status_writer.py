@@ -26,7 +26,7 @@ Thousands that are applied at once would cost a write each before the first bot 
 """
 STARTING_S: Final = 1.0
 """Who starts a single bot wants to see that it starts."""
-BUSY_S: Final = 30.0
+BUSY_S: Final = 60.0
 """In a fleet that starts, a write and an Event for each bot that does would hold up the others; it is ready within this."""
 BEGINNINGS: Final[frozenset[tuple[Phase | None, Phase | None]]] = frozenset(
     {(None, Phase.PENDING), (None, Phase.STARTING), (Phase.PENDING, Phase.STARTING)}

@@ -117,7 +117,7 @@ class WorkQueue(Generic[Key]):
             self._enter_line(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Look at the key after that many seconds at the latest; a later moment changes nothing."""
+        """Look at the key after that many seconds at the latest; a later moment changes nothing, and a look that begins before is that look."""
         if seconds <= 0:
             self.add(key)
             return
@@ -164,6 +164,7 @@ class WorkQueue(Generic[Key]):
 
     def _take(self) -> Key:
         key = self._line.popleft()
+        self._delayed.drop(key)
         now = self._clock.monotonic()
         self._observer.started(waited_s=now - self._wanted.pop(key))
         self._working[key] = now

@@ -103,6 +103,15 @@ async def test_bots_are_made_at_a_pace_and_the_rest_gets_its_turn_as_time_passes
     assert turns == [["rain-0", "rain-1"], ["rain-2", "rain-3"], ["rain-4"]]
 
 
+async def test_who_has_used_his_turn_is_not_looked_at_because_it_is_over(rig: Rig) -> None:
+    rig.put("rain")
+    rig.fleet.looked_at("rain", missing("rain"))
+    assert await rig.second() == ["rain"]
+    rig.fleet.looked_at("rain", Row(name="rain", created_s=0.0, desired_hash="new", running_hash="new", made_s=0.0))
+    assert await rig.second() == []
+    assert not rig.fleet.slots("rain").may_create
+
+
 async def test_a_duplicate_gets_no_turn_until_the_other_one_is_gone(rig: Rig) -> None:
     rig.put("rain")
     rig.put("rain-again", "rain")

@@ -49,9 +49,20 @@ async def test_a_key_whose_moment_comes_while_it_is_looked_at_is_looked_at_once_
     desk.takes_s = 3
     async with desk.open(workers=5):
         desk.queue.add("a")
-        desk.queue.add_after("a", 2)
+        await desk.clock.advance(1)
+        desk.queue.add_after("a", 1)
         await desk.clock.advance(10)
     assert desk.looks_at("a") == [0.0, 3.0]
+
+
+async def test_a_key_that_is_looked_at_before_its_moment_is_not_looked_at_again_for_it(desk: Desk) -> None:
+    async with desk.open(workers=5):
+        desk.queue.add_after("a", 5)
+        await desk.clock.advance(2)
+        desk.queue.add("a")
+        await desk.clock.advance(10)
+        assert desk.queue.delayed == 0
+    assert desk.looks_at("a") == [2.0]
 
 
 async def test_no_more_keys_are_looked_at_at_once_than_there_are_workers(desk: Desk) -> None:
