@@ -117,7 +117,7 @@ class WorkQueue(Generic[Key]):
             self._enter_line(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Look at the key after that many seconds at the latest; a later moment changes nothing, and a look that begins before is that look."""
+        """Look at the key after that many seconds at the latest; a later moment changes nothing, a look that begins before is that look."""
         if seconds <= 0:
             self.add(key)
             return
