@@ -44,9 +44,6 @@ GATHER_S_A_START: Final = 0.01
 """Longer than a look takes: with more bots that start, looking at each as often would keep those waiting that have none yet."""
 LONGEST_GATHER_S: Final = 5.0
 
-MANY_STARTING: Final = 10
-"""More bots that start at the same time than anybody follows one by one."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
@@ -217,7 +214,7 @@ def _reconciler(
         caches=caches,
         observer=observer,
         hands=Hands(at.cluster, caches, gate, refusals),
-        writer=StatusWriter(at.cluster, caches, events, policy, clock=clock, busy=lambda: fleet.starting > MANY_STARTING),
+        writer=StatusWriter(at.cluster, caches, events, policy, clock=clock, starting=lambda: fleet.starting),
         fleet=fleet,
         resolver=resolver,
         refusals=refusals,

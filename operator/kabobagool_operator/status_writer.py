@@ -26,8 +26,12 @@ Thousands that are applied at once would cost a write each before the first bot 
 """
 STARTING_S: Final = 1.0
 """Who starts a single bot wants to see that it starts."""
+MANY_STARTING: Final = 10
+"""More bots that start at the same time than anybody follows one by one."""
 BUSY_S: Final = 60.0
 """In a fleet that starts, a write and an Event for each bot that does would hold up the others; it is ready within this."""
+BUSY_S_A_START: Final = 0.06
+"""What making one bot of thousands takes, and some: two cores made five thousand in four minutes."""
 BEGINNINGS: Final[frozenset[tuple[Phase | None, Phase | None]]] = frozenset(
     {(None, Phase.PENDING), (None, Phase.STARTING), (Phase.PENDING, Phase.STARTING)}
 )
@@ -37,16 +41,18 @@ BEGINNINGS: Final[frozenset[tuple[Phase | None, Phase | None]]] = frozenset(
 class StatusWriter:
     """Remembers when it last wrote each status, which is all that an operator forgets when it is killed.
 
-    `busy`: whether so many bots are starting that every write holds up another one.
+    `starting`: how many bots are, for every write may hold up another one.
     """
 
-    def __init__(self, cluster: Cluster, caches: Caches, events: Events, policy: Policy, *, clock: Clock, busy: Callable[[], bool]) -> None:
+    def __init__(
+        self, cluster: Cluster, caches: Caches, events: Events, policy: Policy, *, clock: Clock, starting: Callable[[], int]
+    ) -> None:
         self._cluster = cluster
         self._caches = caches
         self._events = events
         self._policy = policy
         self._clock = clock
-        self._busy = busy
+        self._starting = starting
         self._written_s: dict[str, float] = {}
         self._began: dict[str, tuple[Phase, float]] = {}
 
@@ -84,8 +90,8 @@ class StatusWriter:
         return since_s + self._patience_s(after.phase) - now_s
 
     def _patience_s(self, phase: Phase) -> float:
-        if self._busy():
-            return BUSY_S
+        if (starting := self._starting()) > MANY_STARTING:
+            return max(BUSY_S, starting * BUSY_S_A_START)
         return STARTING_S if phase is Phase.STARTING else FIRST_WORDS_S
 
     def forget(self, name: str) -> None:

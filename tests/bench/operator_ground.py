@@ -68,12 +68,12 @@ class Ground:
         return [request for request in everything if request.user_agent.startswith(agent) and request.resource != "leases"]
 
 
-def until(holds: Callable[[], bool], what: str, known: Callable[[], str] = str) -> float:
+def until(holds: Callable[[], bool], what: str, known: Callable[[], str] = str, *, look_s: float = LOOK_S) -> float:
     """Look until it holds; the seconds that took."""
     began = time.perf_counter()
     while not holds():
         assert time.perf_counter() - began < PATIENCE_S, f"never: {what}\n{known()}"
-        time.sleep(LOOK_S)
+        time.sleep(look_s)
     return time.perf_counter() - began
 
 

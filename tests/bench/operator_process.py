@@ -21,6 +21,8 @@ from tests.cluster.processes import free_port
 COMMAND = ("-m", "kabobagool_operator.cli", "run")
 AGENT = "kabobagool-operator"
 ENDS_S = 60.0
+SCRAPE_S = 1.0
+"""Its metrics count thousands of markets at every scrape, on the core that is being measured."""
 SHOWN_CHARACTERS = 3000
 AT_FULL_SPEED = {
     "CREATIONS_PER_SECOND": "100000",
@@ -85,7 +87,7 @@ class MeasuredOperator:
 
     def until_settled(self, markets: int, phase: str) -> float:
         """Wait until all markets are in a phase, all were looked at and none waits to be; its age then."""
-        until(lambda: self._is_settled(markets, phase), f"all of {markets} {phase} and nothing left to do", self._said)
+        until(lambda: self._is_settled(markets, phase), f"all of {markets} {phase} and nothing left to do", self._said, look_s=SCRAPE_S)
         return self.age_s
 
     def _is_settled(self, markets: int, phase: str) -> bool:

@@ -13,12 +13,14 @@ from kabobagool_operator.arbmarket_status import Phase, Status
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.events import Events
 from kabobagool_operator.policy import Policy
-from kabobagool_operator.status_writer import BUSY_S, FIRST_WORDS_S, STARTING_S, StatusWriter
+from kabobagool_operator.status_writer import BUSY_S, FIRST_WORDS_S, MANY_STARTING, STARTING_S, StatusWriter
 from kabobagool_operator.write_rate import WriteRate
 
 RAIN = market().metadata
 NOTHING = Status()
 VERSIONS = iter(range(2, 1000))
+
+MANY = MANY_STARTING + 1
 
 
 class Desk:
@@ -26,7 +28,7 @@ class Desk:
 
     def __init__(self, server: BadDayServer, client: Client) -> None:
         self.clock = VirtualClock()
-        self.is_busy = False
+        self.starting = 0
         self._server = server
         self._writer = StatusWriter(
             client.cluster,
@@ -34,7 +36,7 @@ class Desk:
             Events(client.cluster, clock=self.clock, identity="operator-0"),
             Policy(),
             clock=self.clock,
-            busy=lambda: self.is_busy,
+            starting=lambda: self.starting,
         )
 
     async def write(self, before: Status, after: Status) -> float | None:
@@ -69,16 +71,18 @@ async def desk() -> AsyncIterator[Desk]:
 
 
 @pytest.mark.parametrize(
-    ("busy", "phase", "patience_s"),
+    ("starting", "phase", "patience_s"),
     [
-        (False, Phase.STARTING, STARTING_S),
-        (True, Phase.STARTING, BUSY_S),
-        (False, Phase.PENDING, FIRST_WORDS_S),
-        (True, Phase.PENDING, BUSY_S),
+        (1, Phase.STARTING, STARTING_S),
+        (MANY, Phase.STARTING, BUSY_S),
+        (5_000, Phase.STARTING, 300.0),
+        (1, Phase.PENDING, FIRST_WORDS_S),
+        (MANY, Phase.PENDING, BUSY_S),
+        (5_000, Phase.PENDING, 300.0),
     ],
 )
-async def test_what_is_soon_no_longer_true_is_said_only_when_it_lasts(desk: Desk, busy: bool, phase: Phase, patience_s: float) -> None:
-    desk.is_busy = busy
+async def test_what_is_soon_no_longer_true_is_said_only_when_it_lasts(desk: Desk, starting: int, phase: Phase, patience_s: float) -> None:
+    desk.starting = starting
     assert await desk.write(NOTHING, Status(phase=phase)) == pytest.approx(patience_s)
     await desk.clock.advance(patience_s - 0.5)
     assert await desk.write(NOTHING, Status(phase=phase)) == pytest.approx(0.5)
@@ -89,7 +93,7 @@ async def test_what_is_soon_no_longer_true_is_said_only_when_it_lasts(desk: Desk
 
 
 async def test_a_bot_of_a_busy_fleet_that_becomes_ready_meanwhile_costs_one_write(desk: Desk) -> None:
-    desk.is_busy = True
+    desk.starting = MANY
     await desk.write(NOTHING, Status(phase=Phase.PENDING))
     await desk.write(NOTHING, Status(phase=Phase.STARTING))
     assert await desk.write(NOTHING, Status(phase=Phase.RUNNING)) is None
@@ -97,7 +101,7 @@ async def test_a_bot_of_a_busy_fleet_that_becomes_ready_meanwhile_costs_one_writ
 
 
 async def test_a_bot_that_waited_for_its_turn_has_all_the_time_to_start(desk: Desk) -> None:
-    desk.is_busy = True
+    desk.starting = MANY
     await desk.write(NOTHING, Status(phase=Phase.PENDING))
     await desk.clock.advance(FIRST_WORDS_S - 1)
     assert await desk.write(NOTHING, Status(phase=Phase.STARTING)) == pytest.approx(BUSY_S)
@@ -106,19 +110,19 @@ async def test_a_bot_that_waited_for_its_turn_has_all_the_time_to_start(desk: De
 
 @pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.PENDING, Phase.STARTING}))
 async def test_everything_else_is_said_at_once_however_busy_the_fleet_is(desk: Desk, phase: Phase) -> None:
-    desk.is_busy = True
+    desk.starting = MANY
     assert await desk.write(NOTHING, Status(phase=phase)) is None
     assert desk.phases == [phase]
 
 
 async def test_who_waited_for_its_turn_for_long_is_not_told_about_twice_either(desk: Desk) -> None:
-    desk.is_busy = True
+    desk.starting = MANY
     assert await desk.write(Status(phase=Phase.PENDING), Status(phase=Phase.STARTING)) == pytest.approx(BUSY_S)
     assert desk.phases == []
 
 
 async def test_a_beginning_that_follows_other_words_does_not_wait(desk: Desk) -> None:
-    desk.is_busy = True
+    desk.starting = MANY
     assert await desk.write(Status(phase=Phase.SUSPENDED), Status(phase=Phase.STARTING)) is None
     assert desk.phases == [Phase.STARTING]
 
