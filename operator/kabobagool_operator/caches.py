@@ -161,6 +161,7 @@ def _seen_market(seen: Seen, body: Body) -> SeenMarket:
     try:
         market = ArbMarket.parse(body)
     except ArbMarketError as e:
-        return SeenMarket(seen=seen, metadata=Metadata.model_validate(body["metadata"]), brief=None, problem=e)
+        problem = ArbMarketError(*e.problems)  # that one was raised: it holds its frames, and with them the body
+        return SeenMarket(seen=seen, metadata=Metadata.model_validate(body["metadata"]), brief=None, problem=problem)
     brief = market.model_copy(update={"status": market.status.model_copy(update={"conditions": ()})})
     return SeenMarket(seen=seen, metadata=market.metadata, brief=brief)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kabobagool_operator.arbmarket_errors import ArbMarketError
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.kinds import ARB_MARKET, DEPLOYMENT, POD, Kind
 from kabobagool_operator.labels import FIELD_MANAGER, INSTANCE
@@ -111,6 +112,8 @@ def test_a_market_whose_spec_cannot_be_read_is_there_with_its_problem(caches: Ca
     found = caches.markets["rain"]
     assert (found.brief, found.metadata.name) == (None, "rain")
     assert "exactly one way" in str(found.problem)
+    assert isinstance(found.problem, ArbMarketError)
+    assert (found.problem.__traceback__, found.problem.__context__) == (None, None), "they hold the body"
 
 
 def test_the_status_is_whole_when_it_is_looked_at(caches: Caches) -> None:
