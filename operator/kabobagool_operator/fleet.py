@@ -114,8 +114,8 @@ class Fleet:
         found = allot(rows, self._memory, self._policy, self._clock.now_ms() / 1000)
         before, self._memory, self._slots = self._slots, found.memory, found.slots
         for name, slots in found.slots.items():
-            row = self._rows[name]
-            if _for(row, slots) != _for(row, before.get(name, HELD)) or (name not in before and row.stopped):
+            row, was = self._rows[name], before.get(name, HELD)
+            if (slots != was and _is_news(row, slots, was)) or (name not in before and row.stopped):
                 self._wake(name)
 
     def _waiting(self) -> bool:
@@ -123,9 +123,9 @@ class Fleet:
         return any(row.missing or row.outdated for row in self._rows.values())
 
 
-def _for(row: Row, slots: Slots) -> Slots:
-    """What of it matters to a market: that a turn is over is no news to who has used it."""
-    return slots if row.missing else replace(slots, may_create=False)
+def _is_news(row: Row, slots: Slots, was: Slots) -> bool:
+    """Whether a change matters to a market: that a turn is over does not to who has used it."""
+    return row.missing or replace(slots, may_create=was.may_create) != was
 
 
 def _is_starting(row: Row) -> bool:

@@ -48,7 +48,7 @@ async def test_a_live_bot_of_an_unknown_wallet_runs_and_both_ways_to_name_the_wa
         "rain", lambda body: phase(body) == "Degraded" and conditions(body)["Ready"] == "True/Running", "runs and is not heard"
     )
     said = conditions(market)
-    assert (said["Degraded"], said["Trading"]) == ("True/WalletUnknown", "Unknown/WalletUnknown")
+    assert (said["Ready"], said["Degraded"], said["Trading"]) == ("True/Running", "True/WalletUnknown", "Unknown/WalletUnknown")
     (message,) = {found["message"] for found in market["status"]["conditions"] if found["type"] == "Degraded"}
     assert "`spec.credentials.walletAddress`" in message
     assert "`KABOBAGOOL_LIVE_WALLET`" in message
