@@ -179,13 +179,15 @@ class World:
         return (await self.objects("arbmarkets")).get(name, {})
 
     async def until_market(self, name: str, holds: Callable[[Body], bool], what: str, *, patience_s: float = PATIENCE_S) -> Body:
-        """The ArbMarket once something holds of it."""
+        """The ArbMarket once something holds of it. What its status does not say yet does not hold."""
         found: Body = {}
 
         async def look() -> bool:
             nonlocal found
             found = await self.market(name)
-            return bool(found) and holds(found)
+            with contextlib.suppress(KeyError):
+                return bool(found) and holds(found)
+            return False
 
         await self.until(look, f"{name}: {what}", lambda: found, patience_s=patience_s)
         return found
