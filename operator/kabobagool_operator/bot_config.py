@@ -23,6 +23,8 @@ HEALTH_PORT: Final = 8080
 STATE_FOLDER: Final = "/var/lib/kabobagool"
 """Where a bot may write, besides /tmp."""
 ALL_ADDRESSES: Final = "0.0.0.0"  # noqa: S104, the kubelet and Prometheus ask from outside of the Pod
+START_PATIENCE_S: Final = "3600"
+"""A bot that ended because its gate or its venue is away would be started again later and later: it waits, and says what for."""
 SIMILAR: Final = 0.6
 SOME_KEY: Final = "0x" + "1".zfill(64)
 """Stands in for the key that only the bot sees, where the rules want one."""
@@ -52,6 +54,7 @@ def bot_environment(market: ArbMarket, facts: MarketFacts, policy: Policy, profi
         raise SettingsError(f"spec.mode={market.spec.mode}: {objection}")
     environment = {
         "HEALTH_CHECK_HOST": ALL_ADDRESSES,
+        "START_PATIENCE_S": START_PATIENCE_S,
         **_of_profile(profile),
         **_shared(policy),
         **market.spec.strategy.environment,

@@ -6,7 +6,7 @@ from tests.cluster.kubectl import Kubectl
 from tests.node.faults import Fault, said
 from tests.node.fleet import BOTS, Fleet
 from tests.node.machine import Node
-from tests.node.node_files import NODE_NAME
+from tests.node.node_files import NODE_NAME, PAUSE_IMAGE
 from tests.node.patience import until
 from tests.node.release import PINNED
 
@@ -65,6 +65,8 @@ def test_a_drained_node_stops_the_fleet_and_an_uncordoned_one_brings_it_back(fle
     kubectl = own_node.kubectl()
     with fault("the node is drained of everything but the exchange") as step:
         try:
+            kubectl("cordon", NODE_NAME)
+            until("the scheduler knows that the node is closed", lambda: _is_refused(kubectl))
             drained = kubectl.run(
                 "drain", NODE_NAME, "--delete-emptydir-data", f"--pod-selector={EVERYTHING_BUT_THE_VENUE}", "--timeout=60s"
             )
@@ -91,6 +93,21 @@ def test_a_bot_without_enough_memory_is_said_and_more_heals(fleet: Fleet, kubect
             assert "OOMKilled" in str(fleet.bots()[PINNED]["status"])
         finally:
             _patch(kubectl, '{"spec": {"bot": {"resources": null}}}')
+
+
+def _is_refused(kubectl: Kubectl) -> bool:
+    """Whether a new Pod finds no node. A scheduler whose watch was cut, as by the test before, hears late of a node that was closed."""
+    kubectl("run", "probe", f"--image={PAUSE_IMAGE}", "--restart=Never")
+    try:
+        return bool(until("the scheduler has looked", lambda: _scheduling(kubectl)) == "Unschedulable")
+    finally:
+        kubectl("delete", "pod", "probe", "--now")
+
+
+def _scheduling(kubectl: Kubectl) -> str:
+    """What the scheduler said of it: the reason why not, or that it has a node; empty before it looked."""
+    found = {said["type"]: said for said in kubectl.json("get", "pod", "probe")["status"].get("conditions", [])}.get("PodScheduled", {})
+    return str(found.get("reason") or found.get("type", ""))
 
 
 def _patch(kubectl: Kubectl, change: str) -> None:

@@ -7,13 +7,13 @@ naked. With `--json` the first line on standard output tells machines where the 
 import asyncio
 import json
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 import click
-import msgspec
 
 from kabobagool.cli.options import json_option, settings_options
+from kabobagool.cli.patient_start import Doorway, started
 from kabobagool.cli.plain_errors import told_plainly
 from kabobagool.cli.signals import stop_on_signals
 from kabobagool.engine.bot import Bot
@@ -51,17 +51,13 @@ async def trade(settings: Settings, *, announce: Callable[[dict[str, object]], N
     """Run a bot of these settings until a signal. Whether no leg was left naked. Raises why it could not start or go on."""
     from kabobagool.cli.compose import compose
 
-    stop = stop_on_signals()
-    metrics = BotMetrics()
-    bot = await compose(settings, metrics)
-    _tell_metrics(bot, metrics)
-    async with StallMeter(on_lateness=metrics.loop_stalled):
-        server = _server(settings, bot, metrics)
-        try:
-            port = await server.start() if server else None
-        except HealthServerError:
-            await bot.close()
-            raise
+    stop, metrics, doorway = stop_on_signals(), BotMetrics(), Doorway()
+    async with StallMeter(on_lateness=metrics.loop_stalled), _served(settings, doorway, metrics) as port:
+        patience_s = float(settings.start_patience_s)
+        bot = await started(lambda: compose(settings, metrics), doorway, stop, patience_s=patience_s)
+        if bot is None:
+            return True
+        _tell_metrics(bot, metrics)
         announce({"market": bot.market.slug, "condition_id": bot.market.condition_id, "live": bot.live, "port": port})
         states = asyncio.create_task(_follow_state(bot, metrics))
         try:
@@ -70,8 +66,6 @@ async def trade(settings: Settings, *, announce: Callable[[dict[str, object]], N
             states.cancel()
             with suppress(asyncio.CancelledError):
                 await states
-            if server:
-                await server.stop()
 
 
 def _announcer(*, as_json: bool) -> Callable[[dict[str, object]], None]:
@@ -98,16 +92,23 @@ def _tell_metrics(bot: Bot, metrics: BotMetrics) -> None:
     )
 
 
-def _server(settings: Settings, bot: Bot, metrics: BotMetrics) -> HealthServer | None:
+@asynccontextmanager
+async def _served(settings: Settings, doorway: Doorway, metrics: BotMetrics) -> AsyncIterator[int | None]:
+    """The health server, if there is to be one, from before the bot until after it; its port. HealthServerError."""
     if not settings.enable_health_server:
-        return None
-    return HealthServer(
+        yield None
+        return
+    server = HealthServer(
         host=settings.health_check_host,
         port=settings.health_check_port,
-        health=bot.health,
-        status=lambda: msgspec.to_builtins(bot.snapshot()),
+        health=doorway.health,
+        status=doorway.status,
         registry=metrics.registry if settings.enable_metrics else None,
     )
+    try:
+        yield await server.start()
+    finally:
+        await server.stop()
 
 
 async def _follow_state(bot: Bot, metrics: BotMetrics) -> None:

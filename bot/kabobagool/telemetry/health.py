@@ -24,6 +24,7 @@ LOGGER = logging.getLogger(__name__)
 class HealthReason(StrEnum):
     """Why a bot is not healthy: the same word in /health, logs and conditions."""
 
+    STARTING = "starting"
     NO_PRICES_YET = "no_prices_yet"
     PRICES_STALE = "prices_stale"
     ENGINE_DEAD = "engine_dead"

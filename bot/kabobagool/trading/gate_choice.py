@@ -48,6 +48,10 @@ class StartError(VenueError):
     """Trading must not start; the text says why and what to do."""
 
 
+class GateAwayError(StartError):
+    """The shared gate's server cannot be reached, or gives nothing away yet: a later start may work."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenGate:
     """The wallet's gate, and the clock it counts on. `shared` lies behind it on a server, None when the gate lives in this process."""
@@ -201,10 +205,19 @@ async def _insist_on_an_answer(gate: "RedisGate", clock: Clock) -> None:
             error = e
         if trial < TRIALS - 1:
             await clock.sleep(TRIAL_PAUSE_S)
-    raise StartError(
+    raise (GateAwayError if _is_away(error) else StartError)(
         f"REDIS_URL is set, but {error}; start that server or correct REDIS_URL (`kabobagool doctor` says more), or unset it when one "
         "process alone trades this wallet"
     )
+
+
+def _is_away(error: GateUnreachableError) -> bool:
+    """Whether nobody answered. A server that answers and refuses, a wrong password above all, goes on refusing."""
+    from redis.exceptions import AuthenticationError, BusyLoadingError, ConnectionError, TimeoutError  # noqa: A004
+
+    cause = error.__cause__
+    refused = isinstance(cause, AuthenticationError) and not isinstance(cause, BusyLoadingError)
+    return cause is None or (isinstance(cause, OSError | ConnectionError | TimeoutError) and not refused)
 
 
 async def _for_ever(part: Callable[[], Awaitable[None]], clock: Clock, *, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from kabobagool.domain.market import Market
 from kabobagool.engine.bot import RunningFeed
 from kabobagool.gate.interface import GateUnreachableError, Lease, Refusal, Refused
-from kabobagool.trading.gate_choice import OpenGate, StartError
+from kabobagool.trading.gate_choice import GateAwayError, OpenGate, StartError
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ async def take_market(at_gate: OpenGate, market: Market) -> Lease:
         if refused.reason is Refusal.LEASE_LOST:
             raise StartError(await _taken(at_gate, market))
         if clock.monotonic() >= deadline_s:
-            raise StartError(f"the shared order gate gave nobody market {market.slug} within {PATIENCE_S:g} s: see that its server runs")
+            raise GateAwayError(f"the shared order gate gave nobody market {market.slug} within {PATIENCE_S:g} s: see that its server runs")
         log.info("the shared order gate gives no lease yet", extra={"market": market.slug, "again_in_s": refused.retry_after_s})
         await clock.sleep(refused.retry_after_s)
     at_gate.numbers.lease_changes += 1
