@@ -239,6 +239,14 @@ class HealthVariables(BaseModel):
         Decimal(60), "Age of the newest price at which /health turns 503.", unit="s", ge=1, **SECONDS
     )
 
+    start_patience_s: Exact = variable(
+        Decimal(0),
+        "How long a start waits for the venue and the gate's server while they are out of reach; 0 fails at once.",
+        unit="s",
+        ge=0,
+        **SECONDS,
+    )
+
     @property
     def health_price_staleness_threshold_ms(self) -> int:
         """Milliseconds of age at which prices make the bot unhealthy."""
