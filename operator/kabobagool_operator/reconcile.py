@@ -119,6 +119,7 @@ class Reconciler:
         found = self._caches.markets.get(name)
         if done and found is not None:
             judged = self._judge(found)
+            await self._writer.post(judged.metadata, judged.plan.notices)  # a farewell that is over is told now or never
         wait_s = await self._writer.write(judged.metadata, judged.status, judged.said())
         return self._spread(judged.plan.requeue_after_s, wait_s)
 

@@ -25,6 +25,7 @@ from tests.operator.venue_rig import scripted
 from tests.support.paper import PaperServer, ScriptedBooks, paper_exchange_server
 
 from kabobagool.clock import SystemClock
+from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.gate.redis_link import RedisLink
 from kabobagool.gate.redis_status import BotStatus, StatusBoard
 from kabobagool.gate.redis_url import connect
@@ -33,6 +34,7 @@ from kabobagool.settings_wallet import DRY_RUN_WALLET
 Body = dict[str, Any]
 PATIENCE_S = 90.0
 LOOK_S = 0.2
+ANSWER_S = 30.0
 REPORT_EVERY_S = 2.0
 COMMAND = (sys.executable, "-m", "kabobagool_operator.cli", "run")
 PAIRS = {"yes_shares": 12_000_000, "no_shares": 12_000_000, "locked_profit": 360_000}
@@ -45,13 +47,13 @@ QUICK = {
     "ROLLOUT_MAX_UNAVAILABLE": "500",
     "DISCOVERY": "false",
     "FLEET_PORT": "0",
-    "LEASE_S": "4",
-    "RENEW_DEADLINE_S": "3",
+    "LEASE_S": "60",
+    "RENEW_DEADLINE_S": "50",
     "RETRY_S": "0.5",
 }
-"""The operator's variables for tests, that wait for no canary and no lease for long."""
-PATIENT = {"LEASE_S": "60", "RENEW_DEADLINE_S": "50"}
-"""For tests that are not about the Lease and must not lose it when the machine stands still for some seconds."""
+"""The operator's variables for tests, that wait for no canary, and lose no Lease when the machine stands still for some seconds."""
+ELECTION = {"LEASE_S": "12", "RENEW_DEADLINE_S": "10"}
+"""For tests that wait for the end of a Lease, which a machine that stands still for some seconds must not bring about either."""
 
 
 class OperatorProcess:
@@ -102,7 +104,7 @@ class OperatorProcess:
         """What it logged, as far as it is JSON."""
         if not self.log.exists():
             return []
-        lines = self.log.read_text().splitlines()
+        lines = self.log.read_text().rpartition("\n")[0].splitlines()
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def said(self, message: str) -> list[Body]:
@@ -114,7 +116,7 @@ class OperatorProcess:
 
     def _get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=ANSWER_S) as reply:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as e:
             return e.code, e.read().decode()
@@ -136,6 +138,7 @@ class World:
     board: StatusBoard
     operators: list[OperatorProcess] = field(default_factory=list)
     _saying: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    _speaking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def operator(self, *, kubeconfig: Path | None = None, **variables: str) -> OperatorProcess:
         """An operator that was not started yet."""
@@ -227,6 +230,22 @@ class World:
         found = (await self.objects("events.events.k8s.io")).values()
         return {event["reason"]: event["note"] for event in found if event["regarding"]["name"] == name}
 
+    async def until_told(self, name: str, reason: str, words: str = "") -> str:
+        """The note of the newest Event about an ArbMarket for this reason, once it says this: an Event comes after the status."""
+        told: dict[str, str] = {}
+
+        async def look() -> bool:
+            told.clear()
+            told.update(await self.events(name))
+            return reason in told and words in told[reason]
+
+        await self.until(look, f"{name}: {reason} is told, {words!r}", lambda: told)
+        return told[reason]
+
+    async def end_lease(self) -> None:
+        """As if the time of a leader that was killed were over."""
+        await self.patch("lease", "kabobagool-operator", spec={"holderIdentity": "", "leaseDurationSeconds": 1})
+
     def condition_id(self, slug: str) -> str:
         found = self.paper.exchange.market(slug)
         assert found is not None
@@ -252,7 +271,7 @@ class World:
     async def goes_on_reporting(self, slug: str, holder: str, **said: Any) -> None:
         """A bot says this of itself, again and again, until it says something else or falls silent."""
         self._saying[slug] = partial(self.reports, slug, holder, **said)
-        await self._saying[slug]()
+        await self._speak(slug)
 
     def falls_silent(self, slug: str) -> None:
         """The bot says nothing more."""
@@ -261,9 +280,16 @@ class World:
     async def repeat_reports(self) -> None:
         """What bots go on reporting, until cancelled."""
         while True:
-            for say in list(self._saying.values()):
-                await say()
+            for slug in list(self._saying):
+                with contextlib.suppress(GateUnreachableError):  # a test took the gate away, and may bring it back
+                    await self._speak(slug)
             await asyncio.sleep(REPORT_EVERY_S)
+
+    async def _speak(self, slug: str) -> None:
+        """What a bot has to say now: one word after the other, so that none that is outdated comes last."""
+        async with self._speaking:
+            if (say := self._saying.get(slug)) is not None:
+                await say()
 
     async def pod_is(self, name: str, *, ready: bool = True) -> str:
         """What the kubelet would say of the newest Pod of a market; its name."""

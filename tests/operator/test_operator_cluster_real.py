@@ -318,7 +318,7 @@ async def test_a_used_up_quota_and_missing_rights_are_told_apart(
 
 async def until_the_quota_counts(cluster: Cluster, namespace: str) -> None:
     """The API server learns of a new quota from its own watch."""
-    for n in range(100):
+    for n in range(300):
         await cluster.apply(DEPLOYMENT, namespace, f"rain-{n}", bot(f"rain-{n}"))
         await asyncio.sleep(0.1)
 

@@ -52,7 +52,7 @@ async def test_a_market_that_closes_is_drained_loses_its_bot_and_says_what_is_le
     market = await at.until_market("rain", has_no_bot, "has no bot")
     assert conditions(market)["Ready"] == "False/MarketClosed"
     assert (market["status"]["position"]["summary"], market["status"]["lockedProfit"]) == ("12/12", "0.36")
-    assert (await at.events("rain"))["PositionLeft"].startswith(PAIRS_LEFT)
+    assert (await at.until_told("rain", "PositionLeft")).startswith(PAIRS_LEFT)
     assert set(await at.objects("deployments")) == {"snow"}
     assert {name.rpartition("-")[0] for name in await configurations(at)} == {"snow"}
     assert DRAINING + at.condition_id("rain") not in at.halts()
@@ -69,8 +69,10 @@ async def test_a_market_that_is_over_stays_over_for_an_operator_that_is_started_
     await at.until_market("rain", lambda body: phase(body) == "Closed", "is over")
     at.falls_silent("rain")
     await at.until_market("rain", has_no_bot, "has no bot")
+    await at.until_told("rain", "NoBot")
     first.kill()
-    before = control_plane.audit.mark()
+    await at.end_lease()
+    before = control_plane.mark()
     second = await at.running(**RECHECK)
     await at.apply(arb_market("snow"))
     await at.until_market("snow", lambda body: "deployment" in body.get("status", {}), "has a bot")
@@ -95,7 +97,7 @@ async def test_a_discovered_market_that_closes_is_retired_when_its_bot_has_gone(
     await at.until(lambda: is_gone(at, "arbmarkets", "rain"), "it is retired")
     assert not await at.objects("deployments")
     assert not await configurations(at)
-    assert (await at.events("rain"))["PositionLeft"].startswith(PAIRS_LEFT)
+    assert (await at.until_told("rain", "PositionLeft")).startswith(PAIRS_LEFT)
     assert DRAINING + at.condition_id("rain") not in at.halts()
     assert [line["market"] for line in operator.said("a discovered market is retired")] == ["rain"]
     assert await troubles(operator) == []

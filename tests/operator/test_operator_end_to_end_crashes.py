@@ -13,7 +13,7 @@ import pytest
 from tests.operator.api_server_rig import RequestTally
 from tests.operator.api_wire import DeadlyWire, Place, kubeconfig_over, wired
 from tests.operator.crash_rig import MortalOperator, end_lease
-from tests.operator.operator_rig import PATIENT, World, arb_market, phase, world_with
+from tests.operator.operator_rig import World, arb_market, phase, world_with
 
 from kabobagool_operator.cluster import Cluster
 from kabobagool_operator.cluster_config import load_configuration
@@ -46,7 +46,7 @@ async def wire(control_plane: Any) -> AsyncIterator[DeadlyWire]:
 
 @pytest.fixture
 async def operator(at: World, wire: DeadlyWire, control_plane: Any, tmp_path: Path) -> AsyncIterator[MortalOperator]:
-    found = MortalOperator(at.operator(kubeconfig=kubeconfig_over(wire, control_plane, tmp_path), **PATIENT))
+    found = MortalOperator(at.operator(kubeconfig=kubeconfig_over(wire, control_plane, tmp_path)))
     yield found
     found.close()
 

@@ -1,28 +1,18 @@
 """The rows of docs/lifecycle.md that the cluster has a part in, as a user causes them: edit, delete, suspend, freeze, pin twice."""
 
 import json
-from typing import Any
 
-from tests.operator.operator_rig import Body, World, arb_market, conditions, phase, world_with
+from tests.operator.operator_rig import PAIRS, Body, World, arb_market, conditions, phase, world_with
 from tests.operator.venue_rig import scripted
 
 from kabobagool.gate.interface import DRAINING
 from kabobagool_operator.labels import CONFIG_HASH, FINALIZER, PAUSE
 
 ENDED = scripted("hail", ends_after_ms=-120_000, payout=(1_000_000, 0))
-SHARES = 12_000_000
+NAKED = {"phase": "orphan", "yes_shares": 12_000_000, "no_shares": 0}
 ASKED_AGAIN_S = 180.0
 
 at = world_with("rain", "snow", ENDED)
-
-
-async def with_a_bot(at: World, name: str = "rain", **spec: Any) -> str:
-    """An ArbMarket whose bot runs and reports; the bot's name at the gate."""
-    await at.apply(arb_market(name, **spec))
-    holder = f"kabobagool@{await at.pod_is(name)}/1/abc"
-    await at.reports(name, holder, yes_shares=SHARES, no_shares=SHARES, locked_profit=360_000, pair_cost=970_000)
-    await at.until_market(name, lambda body: phase(body) == "Running" and "position" in body["status"], "runs")
-    return holder
 
 
 async def deployment(at: World, name: str = "rain") -> Body:
@@ -36,7 +26,7 @@ def is_as_applied(body: Body) -> bool:
 
 async def test_what_somebody_edits_or_deletes_is_put_right(at: World) -> None:
     await at.running()
-    await with_a_bot(at)
+    await at.bot_of("rain")
     await at.ask("scale", "deployment", "rain", "--replicas=3")
     await at.ask("set", "image", "deployment/rain", "bot=registry.invalid/mine:1")
     await at.until(lambda: repaired(at), "the edits are undone")
@@ -61,7 +51,7 @@ async def made_anew(at: World, uid: str) -> bool:
 
 async def test_a_status_and_a_finalizer_that_somebody_takes_away_come_back(at: World) -> None:
     await at.running()
-    await with_a_bot(at)
+    await at.bot_of("rain")
     await at.ask(
         "patch", "arb", "rain", "--subresource=status", "--type=merge", "--patch", '{"status": {"phase": "Failed", "reason": "Mine"}}'
     )
@@ -71,7 +61,7 @@ async def test_a_status_and_a_finalizer_that_somebody_takes_away_come_back(at: W
 
 async def test_a_market_that_is_frozen_is_left_as_somebody_made_it_until_it_is_not(at: World) -> None:
     await at.running()
-    await with_a_bot(at)
+    await at.bot_of("rain")
     await at.ask("annotate", "arb", "rain", f"{PAUSE}=true")
     await at.until_market("rain", lambda body: conditions(body)["Paused"] == "True/ReconciliationPaused", "is frozen")
     await at.ask("scale", "deployment", "rain", "--replicas=0")
@@ -84,7 +74,7 @@ async def test_a_market_that_is_frozen_is_left_as_somebody_made_it_until_it_is_n
 
 async def test_a_new_configuration_is_rolled_out_and_the_old_one_removed(at: World) -> None:
     await at.running()
-    await with_a_bot(at)
+    await at.bot_of("rain")
     before = (await deployment(at))["spec"]["template"]["metadata"]["annotations"][CONFIG_HASH]
     await at.patch("arb", "rain", spec={"strategy": {"maxPairCost": "0.97"}})
     market = await at.until_market("rain", lambda body: body["status"]["deployment"]["configHash"] != before, "runs with it")
@@ -99,17 +89,17 @@ async def config_maps_are(at: World, names: set[str]) -> bool:
 
 async def test_a_suspended_market_is_drained_scaled_to_zero_and_goes_on_when_it_is_resumed(at: World) -> None:
     await at.running()
-    holder = await with_a_bot(at)
-    await at.reports("rain", holder, phase="orphan", yes_shares=SHARES, no_shares=0)
+    holder = await at.bot_of("rain")
+    await at.goes_on_reporting("rain", holder, **NAKED)
     await at.until_market("rain", lambda body: conditions(body)["Degraded"] == "True/NakedLeg", "has a naked leg")
     await at.patch("arb", "rain", spec={"suspend": True})
     await at.until(lambda: DRAINING + at.condition_id("rain") in at.halts(), "the gate is closed to new pairs")
     await at.until_market("rain", lambda body: phase(body) == "Draining", "drains")
     assert (await deployment(at))["spec"]["replicas"] == 1, "a naked leg is hedged first"
-    await at.reports("rain", holder, yes_shares=SHARES, no_shares=SHARES, locked_profit=360_000)
+    await at.goes_on_reporting("rain", holder, **PAIRS)
     await at.until_market("rain", lambda body: phase(body) == "Suspended", "is suspended")
     assert (await deployment(at))["spec"]["replicas"] == 0
-    assert "12 YES and 12 NO are still owned" in (await at.events("rain"))["PositionLeft"]
+    await at.until_told("rain", "PositionLeft", "12 YES and 12 NO are still owned")
     await at.patch("arb", "rain", spec={"suspend": False})
     await at.until(lambda: repaired(at), "it has a bot again")
     await at.until(lambda: DRAINING + at.condition_id("rain") not in at.halts(), "the gate is open again")
@@ -117,18 +107,18 @@ async def test_a_suspended_market_is_drained_scaled_to_zero_and_goes_on_when_it_
 
 async def test_a_deleted_market_waits_for_its_hedge_says_what_is_left_and_goes(at: World) -> None:
     await at.running()
-    holder = await with_a_bot(at)
-    await at.reports("rain", holder, phase="orphan", yes_shares=SHARES, no_shares=0)
+    holder = await at.bot_of("rain")
+    await at.goes_on_reporting("rain", holder, **NAKED)
     await at.until_market("rain", lambda body: conditions(body)["Degraded"] == "True/NakedLeg", "has a naked leg")
     await at.ask("delete", "arb", "rain", "--wait=false")
     await at.until_market("rain", lambda body: phase(body) == "Draining" and "drain" in body["status"], "drains")
     assert await deployment(at)
-    await at.reports("rain", holder, yes_shares=SHARES, no_shares=SHARES, locked_profit=360_000)
+    await at.goes_on_reporting("rain", holder, **PAIRS)
     await at.until(lambda: is_gone(at, "rain"), "it is gone")
     assert not await deployment(at)
     await at.until(lambda: config_maps_are(at, set()), "its configuration is gone")
     assert DRAINING + at.condition_id("rain") not in at.halts()
-    assert "12 YES and 12 NO are still owned in this dry run, $11.64 was spent" in (await at.events("rain"))["PositionLeft"]
+    await at.until_told("rain", "PositionLeft", "12 YES and 12 NO are still owned in this dry run, $11.64 was spent")
 
 
 async def is_gone(at: World, name: str) -> bool:
@@ -137,7 +127,7 @@ async def is_gone(at: World, name: str) -> bool:
 
 async def test_of_two_pins_of_one_market_the_older_trades_until_it_goes(at: World) -> None:
     await at.running()
-    await with_a_bot(at)
+    await at.bot_of("rain")
     await at.apply(arb_market("rain-again", market={"conditionId": at.condition_id("rain")}))
     market = await at.until_market("rain-again", lambda body: phase(body) == "Failed", "is refused")
     assert conditions(market)["Ready"] == "False/DuplicateMarket"

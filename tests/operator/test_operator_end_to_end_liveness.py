@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.operator.api_wire import LEASE, ApiWire, kubeconfig_over, wired
-from tests.operator.operator_rig import PATIENT, OperatorProcess, World, arb_market, phase, world_with
+from tests.operator.operator_rig import ELECTION, OperatorProcess, World, arb_market, phase, world_with
 
 from kabobagool_operator.rights import RULES
 
@@ -63,11 +63,11 @@ async def leads(at: World, operator: OperatorProcess) -> bool:
 async def test_watches_that_fell_silent_fail_the_probe_and_when_they_are_mended_nothing_was_missed(
     at: World, wire: ApiWire, over_the_wire: Path
 ) -> None:
-    operator = await at.running(kubeconfig=over_the_wire, WATCH_S="3", **PATIENT)
+    operator = await at.running(kubeconfig=over_the_wire, WATCH_S="3")
     await at.apply(arb_market("rain"))
     await starts(at, "rain")
     pid = operator.pid
-    assert await is_well(operator)
+    await at.until(lambda: is_well(operator), "the probe is content")
     wire.keep_back(WATCH)
     silent = [f"watch_silent: {kind}" for kind in ("arbmarkets", "deployments", "pods")]
     await at.until(lambda: complains_of(operator, *silent), "the probe fails")
@@ -90,26 +90,30 @@ async def test_a_write_that_is_accepted_and_never_answered_fails_the_probe_and_i
     at: World, wire: ApiWire, over_the_wire: Path, control_plane: Any
 ) -> None:
     before = control_plane.audit.mark()
-    operator = await at.running(kubeconfig=over_the_wire, STUCK_S="3", WORKERS="1", **PATIENT)
+    operator = await at.running(kubeconfig=over_the_wire, STUCK_S="3", WORKERS="1")
     pid = operator.pid
     wire.keep_back(b"PATCH /apis/apps/v1/")
     await at.apply(arb_market("rain"), arb_market("snow"))
     stuck = ("work_stuck: one market has been worked on", "queue_stuck: one market has waited")
     await at.until(lambda: complains_of(operator, *stuck), "the probe fails")
-    assert len(await at.objects("deployments")) == 1, "the write was accepted"
+    await at.until(lambda: is_one(at, "deployments"), "the write was accepted")
     wire.mend_for_new_ones()
-    for name in ("rain", "snow"):
-        await starts(at, name)
+    for name in ("rain", "snow"):  # the Pod of the first may be old enough by then to be called late
+        await at.until_market(name, lambda body: "deployment" in body["status"], "has a bot")
     await at.until(lambda: is_well(operator), "the probe is content")
     assert operator.pid == pid
     made = [each for each in control_plane.writes(before) if each.resource == "deployments" and each.namespace == at.namespace]
     assert Counter(each.name for each in made if each.code == 201) == {"rain": 1, "snow": 1}
 
 
+async def is_one(at: World, plural: str) -> bool:
+    return len(await at.objects(plural)) == 1
+
+
 async def test_a_leader_that_cannot_renew_ends_and_what_is_started_in_its_place_waits_until_it_can(
     at: World, wire: ApiWire, over_the_wire: Path
 ) -> None:
-    operator = await at.running(kubeconfig=over_the_wire)
+    operator = await at.running(kubeconfig=over_the_wire, **ELECTION)
     await at.apply(arb_market("rain"))
     await starts(at, "rain")
     wire.keep_back(LEASE)
@@ -117,10 +121,10 @@ async def test_a_leader_that_cannot_renew_ends_and_what_is_started_in_its_place_
     assert operator.said("leadership lost")
     operator.start()
     pid = operator.pid
-    other = await at.running()
+    other = await at.running(**ELECTION)
     await at.apply(arb_market("snow"))
     await starts(at, "snow")
-    assert await complaints(operator, "/readyz") == {"api_server_out_of_reach: it has not answered yet"}
+    await at.until(lambda: is_out_of_reach(operator), "it says why it is not ready", operator)
     assert not await complaints(operator), "to start it again would not help"
     wire.mend()
     await at.until(lambda: is_well(operator), "it is ready to take over")
@@ -130,11 +134,15 @@ async def test_a_leader_that_cannot_renew_ends_and_what_is_started_in_its_place_
     assert set(await at.objects("deployments")) == {"rain", "snow"}
 
 
+async def is_out_of_reach(operator: OperatorProcess) -> bool:
+    return await complaints(operator, "/readyz") == {"api_server_out_of_reach: it has not answered yet"}
+
+
 async def test_a_leader_that_was_frozen_until_another_one_leads_says_so_ends_and_writes_nothing(
     at: World, control_plane: Any, service_account: Callable[..., Path]
 ) -> None:
-    first = await at.running(kubeconfig=service_account("first", list(RULES)))
-    second = at.operator()
+    first = await at.running(kubeconfig=service_account("first", list(RULES)), **ELECTION)
+    second = at.operator(**ELECTION)
     second.start()
     await at.until(lambda: is_well(second), "a standby is ready")
     probe = http.client.HTTPConnection("127.0.0.1", first.port, timeout=60)
@@ -154,4 +162,4 @@ async def test_a_leader_that_was_frozen_until_another_one_leads_says_so_ends_and
     probe.close()
     assert await first.ended() == 1
     assert [each for each in control_plane.writes(before) if each.user.endswith(":first") and each.code < 400] == []
-    assert await is_well(second)
+    await at.until(lambda: is_well(second), "the other one is well")

@@ -23,7 +23,7 @@ async def test_a_paper_installation_runs_paper_and_dry_run_and_refuses_live_with
     assert (said["Ready"], said["Degraded"], refused["status"]["reason"]) == ("False/ModeUnavailable", "False/NoBot", "ModeUnavailable")
     bots = await at.objects("deployments")
     assert {name: body["metadata"]["labels"]["kabobagool.io/mode"] for name, body in bots.items()} == {"rain": "paper", "snow": "dry-run"}
-    assert "choose Paper or DryRun" in (await at.events("hail"))["ModeUnavailable"]
+    await at.until_told("hail", "ModeUnavailable", "choose Paper or DryRun")
     await at.patch("arb", "hail", spec={"mode": "Paper", "credentials": None})
     await at.until_market("hail", lambda body: phase(body) == "Starting", "starts once its mode is one that there is")
 
@@ -37,7 +37,7 @@ async def test_without_a_paper_exchange_paper_is_refused_and_a_paper_bot_from_be
     refused = await at.until_market("rain", lambda body: phase(body) == "Failed", "is refused")
     assert conditions(refused)["Ready"] == "False/ModeUnavailable"
     assert await at.objects("deployments") == {}
-    assert "choose DryRun or Live" in (await at.events("rain"))["ModeUnavailable"]
+    await at.until_told("rain", "ModeUnavailable", "choose DryRun or Live")
 
 
 async def test_a_live_bot_of_an_unknown_wallet_runs_and_both_ways_to_name_the_wallet_are_said(at: World) -> None:

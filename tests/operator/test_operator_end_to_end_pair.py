@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.operator.operator_rig import OperatorProcess, World, arb_market, conditions, phase, world_with
+from tests.operator.operator_rig import ELECTION, OperatorProcess, World, arb_market, conditions, phase, world_with
 
 from kabobagool_operator.labels import FENCE
 from kabobagool_operator.rights import RULES
@@ -29,7 +29,7 @@ async def starts(at: World, name: str) -> dict[str, Any]:
 
 async def test_one_leads_and_the_other_takes_over_at_once_when_it_is_stopped_and_soon_when_it_is_killed(at: World) -> None:
     first = await at.running()
-    second = at.operator()
+    second = at.operator(**ELECTION)
     second.start()
     await at.until(lambda: is_ready(second), "a standby is ready")
     await at.apply(arb_market("rain-0"))
@@ -42,7 +42,7 @@ async def test_one_leads_and_the_other_takes_over_at_once_when_it_is_stopped_and
     await starts(at, "rain-1")
     made = await at.objects("deployments")
     assert [made[name]["metadata"]["annotations"][FENCE] for name in ("rain-0", "rain-1")] == ["0", "1"], "nothing was rewritten"
-    third = at.operator()
+    third = at.operator(**ELECTION)
     third.start()
     await at.until(lambda: is_ready(third), "a standby is ready")
     second.kill()
@@ -73,19 +73,34 @@ async def test_while_nothing_changes_nothing_is_written_and_a_new_leader_rewrite
     holders = {name: f"kabobagool@{await at.pod_is(name)}/1/abc" for name in SLUGS}
     reporting = asyncio.create_task(report_for_ever(at, holders))
     for name in SLUGS:
-        await at.until_market(name, lambda body: conditions(body).get("MarketDataFresh") == "True/Fresh", "is fresh")
-    await asyncio.sleep(2 * REPORT_EVERY_S)
-    before = control_plane.audit.mark()
+        await at.until_market(name, is_heard, "is heard")
+    await at.until(lambda: nothing_is_written(at, control_plane), "what was just made has settled")
+    before = control_plane.mark()
     await asyncio.sleep(QUIET_S)
     assert await first.stop() == 0
     second = await at.running()
     await asyncio.sleep(QUIET_S)
     reporting.cancel()
-    writes = [request for request in control_plane.writes(before) if request.namespace == at.namespace]
-    assert [request for request in writes if request.resource != "leases"] == []
+    assert writes(at, control_plane, before) == []
     assert await second.probe("/healthz") == (200, '{"status": "ok", "complaints": []}')
     metrics = (await second.probe("/metrics"))[1]
     assert f'kabobagool_operator_markets{{origin="pinned",phase="Running"}} {len(SLUGS)}.0' in metrics
+
+
+def is_heard(market: dict[str, Any]) -> bool:
+    return phase(market) == "Running" and conditions(market)["MarketDataFresh"] == "True/Fresh"
+
+
+def writes(at: World, control_plane: Any, since: int) -> list[Any]:
+    """Those in the namespace but for the Lease."""
+    return [request for request in control_plane.writes(since) if request.namespace == at.namespace and request.resource != "leases"]
+
+
+async def nothing_is_written(at: World, control_plane: Any) -> bool:
+    """Whether there is no write, by whomever, while every bot reports twice."""
+    since = control_plane.mark()
+    await asyncio.sleep(2 * REPORT_EVERY_S)
+    return not writes(at, control_plane, since)
 
 
 async def report_for_ever(at: World, holders: dict[str, str]) -> None:

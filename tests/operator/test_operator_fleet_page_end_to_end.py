@@ -1,7 +1,5 @@
 """The fleet's page of a cluster as its users have it: operators as processes, a real API server and gate, a real browser."""
 
-import asyncio
-
 from playwright.async_api import expect
 from tests.operator.fleet_page_rig import TOKEN, asking, leading_with_page, living, window, with_page
 from tests.operator.operator_rig import World, arb_market, conditions, phase, world_with
@@ -119,6 +117,7 @@ async def test_a_standby_serves_what_the_leader_knows_and_halts_through_it(at: W
             assert at.halts() == {"wallet"}
             leader.kill()
             await expect(opened.page.locator("#stale")).to_be_visible()
+            await at.end_lease()
             await at.until(lambda: standby.said("leading"), "the standby leads")
             await expect(opened.page.locator("#stale")).to_be_hidden()
             await expect(opened.page.locator("#operator-facts")).to_contain_text(f"operator-{standby.port}")
@@ -146,8 +145,7 @@ async def test_without_a_leader_a_person_reads_why_and_a_machine_gets_503(at: Wo
         assert (name, "somebody-else" in told["error"]) == ("trouble", True)
         await at.patch("lease", "kabobagool-operator", metadata={"annotations": {"kabobagool.io/fleet-page": "127.0.0.1:1"}})
         await at.until(lambda: says("somebody-else leads and does not answer"), "it says that the leader is silent")
-        await at.patch("lease", "kabobagool-operator", spec={"holderIdentity": ""})
-        await asyncio.sleep(0)
+        await at.end_lease()
         await at.until(lambda: operator.said("leading"), "it leads")
         await at.until(lambda: terminal.status(url), "it knows by itself")
 

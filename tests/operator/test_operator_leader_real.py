@@ -1,4 +1,4 @@
-"""The election around a Lease on a real API server: kill, hand over, cut the line. The electors' seconds pass five times as fast."""
+"""The election around a Lease on a real API server: kill, hand over, cut the line. The electors' seconds pass twice as fast."""
 
 import asyncio
 import random
@@ -59,11 +59,11 @@ class Stage:
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
-        self.clock = SystemClock(rate=5.0)
+        self.clock = SystemClock(rate=2.0)
         self.processes: list[Process] = []
 
     async def start(self, name: str, kubeconfig: Path) -> Process:
-        rest = Rest(await load_configuration(kubeconfig=kubeconfig), rate=None, observer=RequestTally(), timeout_s=1.0)
+        rest = Rest(await load_configuration(kubeconfig=kubeconfig), rate=None, observer=RequestTally(), timeout_s=2.0)
         self.processes.append(Process(name, rest, self.namespace, self.clock))
         return self.processes[-1]
 
@@ -100,13 +100,13 @@ async def test_of_two_one_leads_and_the_other_takes_over_when_it_is_killed(
     second = await start("second")
     await stage.clock.sleep(2 * LEASE_S)
     assert (first.may_write, second.may_write) == (True, False)
+    renewed_s = stage.clock.monotonic() - (first.elector.lease_age_s or 0.0)
     await first.kill()
-    killed_s = stage.clock.monotonic()
     stage.processes.remove(first)
     await stage.until(lambda: second.may_write)
-    assert stage.clock.monotonic() - killed_s >= LEASE_S - 2.4 - 1
+    assert stage.clock.monotonic() - renewed_s >= LEASE_S
     assert second.elector.fence() == 1
-    assert "second" in kubectl("get", "lease", NAME)
+    assert "second" in await asyncio.to_thread(kubectl, "get", "lease", NAME)
     await first.rest.close()
 
 
@@ -147,7 +147,7 @@ async def test_a_lease_that_is_deleted_is_made_again_by_its_leader(
     await stage.until(lambda: first.may_write)
     await start("second")
     await stage.clock.sleep(3)
-    kubectl("delete", "lease", NAME)
+    await asyncio.to_thread(kubectl, "delete", "lease", NAME)
     await stage.clock.sleep(2 * LEASE_S)
     assert first.may_write
     record = await first.store.read()
@@ -160,10 +160,10 @@ async def test_a_lease_keeps_what_others_wrote_on_it_and_of_two_writers_one_is_t
 ) -> None:
     first = await start("first")
     await stage.until(lambda: first.may_write)
-    kubectl("label", "lease", NAME, "team=weather")
+    await asyncio.to_thread(kubectl, "label", "lease", NAME, "team=weather")
     await stage.clock.sleep(10)
     assert first.may_write
-    assert "team=weather" in kubectl("get", "lease", NAME, "--show-labels")
+    assert "team=weather" in await asyncio.to_thread(kubectl, "get", "lease", NAME, "--show-labels")
     await first.kill()
     record = await first.store.read()
     assert record is not None

@@ -116,7 +116,7 @@ async def test_the_api_server_accepts_what_discovery_creates_and_the_resolver_kn
 
 async def test_a_steady_fleet_is_not_written_to(rig: RealRig, control_plane: Any) -> None:
     await rig.round()
-    before = control_plane.audit.mark()
+    before = control_plane.mark()
     for _ in range(5):
         await rig.venue.clock.advance(NOTE_EVERY_S)
         await rig.round()
