@@ -28,6 +28,8 @@ def plane(kubernetes_binaries: None) -> Iterator[ControlPlane]:
         kubectl = own.kubectl()
         kubectl("create", "namespace", NAMESPACE)
         kubectl("label", "namespace", NAMESPACE, RESTRICTED)
+        account = own.kubectl(namespace=NAMESPACE)
+        eventually(lambda: account.run("get", "serviceaccount", "default").returncode == 0, "Pods can be made at all")
         yield own
 
 
@@ -38,10 +40,11 @@ def there(plane: ControlPlane, helm_binaries: None) -> Helm:
 
 
 def everything(plane: ControlPlane) -> set[str]:
-    """Every object in the namespace."""
+    """Every object in the namespace, or what is complained of when a kind goes in this very moment."""
     kubectl = plane.kubectl(namespace=NAMESPACE)
     kinds = set(kubectl("api-resources", "--verbs=list", "--namespaced", "--output=name").split()) - UNSEEN
-    return set(kubectl("get", ",".join(sorted(kinds)), "--output=name").split())
+    found = kubectl.run("get", ",".join(sorted(kinds)), "--output=name")
+    return set(found.stdout.split()) if found.returncode == 0 else {found.stderr}
 
 
 def passwords(plane: ControlPlane) -> dict[str, str]:
@@ -167,8 +170,8 @@ async def test_an_uninstall_drains_everything_and_leaves_nothing_behind_though_m
     assert "there are no ArbMarkets any more" in said
     assert "not drained in time" not in said
     await asyncio.to_thread(eventually, lambda: everything(plane) <= OF_EVERY_NAMESPACE, "nothing is left")
-    assert plane.kubectl()("get", "crd", "--output=name") == ""
-    await asyncio.to_thread(node.kubectl, "delete", "namespace", NAMESPACE, "--timeout=60s")
+    await asyncio.to_thread(eventually, lambda: plane.kubectl()("get", "crd", "--output=name") == "", "the definition is gone")
+    await asyncio.to_thread(node.kubectl, "delete", "namespace", NAMESPACE, "--timeout=100s")
 
 
 def test_the_definition_stays_with_its_markets_when_it_is_to_and_a_new_installation_takes_it_over(plane: ControlPlane, there: Helm) -> None:

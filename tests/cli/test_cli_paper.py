@@ -58,5 +58,5 @@ def test_the_process_really_is_replaced(tmp_path: Any) -> None:
     (package / "__main__.py").write_text("import os, sys\nprint(os.getpid(), *sys.argv[1:])\nsys.exit(7)\n")
     arguments = [sys.executable, "-m", "kabobagool.cli.main", "paper-exchange", "--port", "0"]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(tmp_path)})
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=90)
     assert (process.returncode, output.split()) == (7, [str(process.pid), "--port", "0"])

@@ -13,11 +13,12 @@ from tests.support.paper import TEST_KEY, PaperServer, ScriptedBooks, paper_exch
 CROSSED = ScriptedBooks(
     yes=[
         (0, [("0.52", 200)], [("0.54", 200)]),
-        *((at_ms, [("0.60", 200)], [("0.50", 200 + at_ms // 500)]) for at_ms in range(1_000, 40_000, 500)),
+        *((at_ms, [("0.60", 200)], [("0.50", 200 + at_ms // 500)]) for at_ms in range(1_000, 90_000, 500)),
     ]
 )
 """One edge that stands long enough for a process to start, its depth moving twice a second so that it is never stale."""
 ONE_PAIR = {"MAX_POSITION_USD": "50"}
+PATIENCE_S = 60.0
 
 
 def environment(paper: PaperServer, folder: Path, **own: str) -> dict[str, str]:
@@ -39,12 +40,12 @@ async def ended(arguments: list[str], env: dict[str, str]) -> tuple[int | None, 
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "kabobagool.cli.main", *arguments, env=env, stdout=pipe, stderr=pipe
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode, out.decode(), err.decode()
 
 
 async def status_when(port: int, met: Any) -> dict[str, Any]:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_S):
         while True:
             async with session.get(f"http://127.0.0.1:{port}/status") as reply:
                 status: dict[str, Any] = await reply.json()
@@ -59,11 +60,11 @@ async def test_a_live_bot_buys_a_pair_stops_on_sigterm_and_reconcile_finds_what_
         pipe = asyncio.subprocess.PIPE
         bot = await asyncio.create_subprocess_exec(sys.executable, "-m", "kabobagool.cli.main", "run", "--json", env=env, stdout=pipe)
         assert bot.stdout is not None
-        facts = json.loads(await asyncio.wait_for(bot.stdout.readline(), 20))
+        facts = json.loads(await asyncio.wait_for(bot.stdout.readline(), PATIENCE_S))
         assert facts["live"] is True
         status = await status_when(facts["port"], lambda s: s["fills"] == 2 and not s["unsettled_orders"])
         bot.terminate()
-        assert await asyncio.wait_for(bot.wait(), 20) == 0
+        assert await asyncio.wait_for(bot.wait(), PATIENCE_S) == 0
 
         code, out, _ = await ended(["reconcile", "--json"], env)
         found = json.loads(out)
@@ -85,12 +86,12 @@ async def test_a_dry_run_trades_the_same_edge_without_sending_anything(tmp_path:
             sys.executable, "-m", "kabobagool.cli.main", "run", "--json", env=environment(paper, tmp_path, **ONE_PAIR), stdout=pipe
         )
         assert bot.stdout is not None
-        facts = json.loads(await asyncio.wait_for(bot.stdout.readline(), 20))
+        facts = json.loads(await asyncio.wait_for(bot.stdout.readline(), PATIENCE_S))
         status = await status_when(facts["port"], lambda s: s["fills"] == 2)
         assert (facts["live"], status["mode"]) == (False, "dry_run")
         assert not list(paper.exchange.orders())
         bot.terminate()
-        assert await asyncio.wait_for(bot.wait(), 20) == 0
+        assert await asyncio.wait_for(bot.wait(), PATIENCE_S) == 0
 
 
 async def test_an_unknown_market_ends_with_its_name_and_what_to_do_and_without_a_traceback(tmp_path: Path) -> None:

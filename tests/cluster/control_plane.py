@@ -139,8 +139,14 @@ class ControlPlane:
         """It goes on where it was."""
         self.api_server.resume()
 
+    def mark(self) -> int:
+        """The place in the audit log behind all that was answered until now: what comes after it was asked for later."""
+        if self.api_server.answers:
+            self._wait_for_the_audit_log()
+        return self.audit.mark()
+
     def requests(self, since: int = 0) -> list[Request]:
-        """All that was answered until now, after `since` (a place from `audit.mark()`), the controllers' own requests included."""
+        """All that was answered until now, after `since` (a place from `mark()`), the controllers' own requests included."""
         if self.api_server.answers:
             self._wait_for_the_audit_log()
         return list(self.audit.requests(since))

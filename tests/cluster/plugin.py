@@ -145,6 +145,7 @@ async def kubernetes_client(control_plane: "Cluster") -> "AsyncIterator[ApiClien
 @pytest.fixture
 def service_account(control_plane: "Cluster", kubectl: "Kubectl", namespace: str) -> Callable[[str, Rules], Path]:
     """A function (name, RBAC rules) that makes a service account with these rights in the test's namespace; returns its kubeconfig."""
+    from tests.cluster.cluster_rig import eventually
 
     def make(name: str, rules: Rules) -> Path:
         subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
@@ -152,9 +153,17 @@ def service_account(control_plane: "Cluster", kubectl: "Kubectl", namespace: str
         kubectl.apply("v1", "ServiceAccount", name)
         kubectl.apply(f"{RBAC}/v1", "Role", name, rules=rules)
         kubectl.apply(f"{RBAC}/v1", "RoleBinding", name, roleRef=role, subjects=[subject])
+        eventually(lambda: _may(kubectl, f"system:serviceaccount:{namespace}:{name}", rules[0]), f"{name} has its rights")
         return control_plane.kubeconfig_with(kubectl("create", "token", name).strip())
 
     return make
+
+
+def _may(kubectl: "Kubectl", user: str, rule: dict[str, list[str]]) -> bool:
+    """Whether the API server, which hears of rights from a watch of its own, lets somebody do what a rule says."""
+    resource, _, subresource = rule["resources"][0].partition("/")
+    kind = f"{resource}.{rule['apiGroups'][0]}".removesuffix(".")
+    return kubectl.run("auth", "can-i", rule["verbs"][0], kind, f"--subresource={subresource}", f"--as={user}").returncode == 0
 
 
 @pytest.fixture(scope="session")

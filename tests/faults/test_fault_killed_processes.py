@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.support.bot_rig import BotProcess, Rig, Venue, bot_on, process_on, venue_for_a_bot
+from tests.support.bot_rig import PATIENCE_S, BotProcess, Rig, Venue, bot_on, process_on, venue_for_a_bot
 
 from kabobagool.engine.market_engine import EngineState
 
@@ -100,11 +100,11 @@ async def test_killed_again_and_again_the_position_is_still_what_the_ledger_says
         for kill in range(3):
             async with process_on(venue, **room) as bot:
                 sent = venue.posts
-                await asyncio.wait_for(_posts_beyond(venue, sent + kill % 3), 20)
+                await asyncio.wait_for(_posts_beyond(venue, sent + kill % 3), PATIENCE_S)
                 bot.kill()
                 await bot.ended()
         async with bot_on(venue, **room) as rig:
-            await rig.until(lambda: not rig.bot.engine.degraded, "reconciled", patience_s=10)
+            await rig.until(lambda: not rig.bot.engine.degraded, "reconciled")
             await rig.at_rest()
             await rig.agrees_with_the_ledger()
             yes, no = rig.shares()

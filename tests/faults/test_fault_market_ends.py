@@ -9,6 +9,8 @@ from kabobagool.engine.market_engine import EngineState
 from paper_exchange.exchange import ExchangeSettings
 
 MANY_PAIRS = {"BATCH_SIZE": "10", "MAX_POSITION_USD": "400"}
+ON_ITS_WAY_MS = 10_000
+"""A pair that was begun before: a second of a busy machine."""
 SOON = ExchangeSettings(mine_ms=300, confirm_ms=800, resolution_delay_ms=4_000)
 
 
@@ -41,16 +43,16 @@ async def test_a_market_that_closes_between_the_legs_leaves_a_naked_leg_that_is_
 
 
 async def test_nothing_is_bought_in_the_last_minute_of_a_market(tmp_path: Path) -> None:
-    async with trading(tmp_path, always_cheap(ends_after_ms=70_000), speed=40, variables=MANY_PAIRS) as rig:
+    async with trading(tmp_path, always_cheap(ends_after_ms=70_000), speed=10, variables=MANY_PAIRS) as rig:
         await rig.until(lambda: rig.paper.clock.now_ms() > rig.paper.market.end_ms, "the end")
         last_ms = rig.paper.market.end_ms - 60_000
-        assert all(trade.match_ms < last_ms + 3_000 for trade in rig.trades())
+        assert all(trade.match_ms < last_ms + ON_ITS_WAY_MS for trade in rig.trades())
         assert rig.rejected.get("market_ending", 0) > 0
         await rig.agrees_with_the_ledger()
 
 
 async def test_a_market_that_resolves_is_left_alone_and_the_bot_stays_up_to_say_so(tmp_path: Path) -> None:
-    books = always_cheap(ends_after_ms=40_000, payout=(1_000_000, 0))
+    books = always_cheap(ends_after_ms=160_000, payout=(1_000_000, 0))
     async with trading(tmp_path, books, settings=SOON, END_MARGIN_S="0", variables=MANY_PAIRS) as rig:
         await rig.until(lambda: rig.state is EngineState.RESOLVED, "resolved")
         await rig.settled()
@@ -67,7 +69,7 @@ async def test_a_market_that_resolves_is_left_alone_and_the_bot_stays_up_to_say_
 
 
 async def test_a_resolved_market_does_not_make_kubernetes_restart_the_bot(tmp_path: Path) -> None:
-    books = always_cheap(ends_after_ms=40_000, payout=(1_000_000, 0))
+    books = always_cheap(ends_after_ms=160_000, payout=(1_000_000, 0))
     async with trading(tmp_path, books, settings=SOON, speed=40, HEALTH_PRICE_STALENESS_THRESHOLD="20") as rig:
         await rig.until(lambda: rig.state is EngineState.RESOLVED, "resolved")
         await rig.venue_seconds(60)

@@ -12,7 +12,7 @@ from kabobagool.domain.market import Outcome, Side
 from kabobagool.engine.market_engine import EngineState
 from paper_exchange.faults import FaultKind
 
-MOVES_AT_S = 60
+MOVES_AT_S = 120
 
 
 @asynccontextmanager

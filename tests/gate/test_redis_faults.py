@@ -16,7 +16,7 @@ from kabobagool.gate.interface import RECHECK_S, Answer, Exposure, GateUnreachab
 from kabobagool.gate.local_budget import LocalBudget
 from kabobagool.gate.redis_gate import RedisGate
 
-TIMEOUT_S = 0.3
+TIMEOUT_S = 1.0
 NEVER_US = 3_600_000_000
 """A local budget of one order, as far as a test is concerned."""
 

@@ -81,7 +81,7 @@ async def test_a_bot_knows_which_of_its_intents_the_server_has_until_they_end(ki
 async def test_an_answer_that_was_lost_leaves_a_doubt_that_ends_with_the_orders() -> None:
     wire = Wire(shared_server("valkey").port)
     await wire.start()
-    gate = gate_on(shared_server("valkey"), wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=0.3, url=wire.redis_url)
+    gate = gate_on(shared_server("valkey"), wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=1.0, url=wire.redis_url)
     await ask(gate)
     wire.lose_replies()
     assert isinstance(await acquire(gate, intent()), Refused)
@@ -97,7 +97,7 @@ async def test_an_answer_that_was_lost_leaves_a_doubt_that_ends_with_the_orders(
 async def test_a_doubt_about_an_intent_that_never_arrived_ends_too() -> None:
     wire = Wire(shared_server("valkey").port)
     await wire.start()
-    gate = gate_on(shared_server("valkey"), wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=0.3, url=wire.redis_url)
+    gate = gate_on(shared_server("valkey"), wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=1.0, url=wire.redis_url)
     await ask(gate)
     await wire.go_down()
     assert isinstance(await acquire(gate, intent()), Refused)
@@ -112,7 +112,7 @@ async def test_a_doubt_about_an_intent_that_never_arrived_ends_too() -> None:
 
 async def test_a_server_that_is_gone_leaves_no_more_doubts_than_it_takes_to_notice() -> None:
     server = Server("valkey")
-    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=0.3)
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=1.0)
     await ask(gate)
     server.kill()
     for number in range(20):

@@ -12,7 +12,7 @@ from tests.support.page_window import DESKTOP, PageWindow
 
 from kabobagool.clock import Clock
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 PHONE = {"width": 390, "height": 844}
 
 

@@ -41,7 +41,7 @@ async def test_a_market_that_raises_where_the_feed_shows_it_a_view_is_dropped_al
     tmp_path: Path, broken: BrokenMarkets
 ) -> None:
     broken.in_the_feed.add("one-1")
-    async with fleet(tmp_path, cheap_markets(3)) as rig:
+    async with fleet(tmp_path, cheap_markets(3), speed=20) as rig:
         await rig.until_pair("one-0", "one-2")
         await rig.until(lambda: rig.phase("one-1") == "waiting", "dropped by the feed")
         assert rig.row("one-1").trouble == "KeyError: 'a view nobody understands'"
@@ -141,7 +141,7 @@ async def test_a_required_reconciliation_that_fails_keeps_the_markets_waiting_an
             assert rig.posts == 0
             venue.wire.broken.clear()
             await rig.until_pair("one-0", "one-1")
-            assert rig.supervisor.fleet.health().healthy
+            await rig.until(lambda: rig.supervisor.fleet.health().healthy, "healthy again")
 
 
 async def test_a_lost_socket_makes_every_view_of_every_market_read_one_dollar_and_it_comes_back(tmp_path: Path) -> None:

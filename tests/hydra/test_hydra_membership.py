@@ -39,7 +39,7 @@ def ask_for_more(rig: FleetRig) -> None:
 
 async def test_markets_join_when_they_qualify_and_leave_when_they_missed_the_criteria_for_a_while(tmp_path: Path) -> None:
     books = [quiet_market("early", ends_after_s=320), quiet_market("late", ends_after_s=1920), quiet_market("stays", ends_after_s=1500)]
-    async with fleet(tmp_path, books, variables=BY_DURATION, speed=80) as rig:
+    async with fleet(tmp_path, books, variables=BY_DURATION, speed=20) as rig:
         await rig.until_running("early", "stays")
         assert rig.phase("late") == "gone"
         await rig.until(lambda: why(rig, "early") == "ends_too_soon", "the first round that it misses")
@@ -74,7 +74,7 @@ async def test_a_closed_market_without_a_position_goes_at_once(tmp_path: Path) -
 
 async def test_markets_that_come_and_go_while_frames_pour_in_disturb_no_other_and_leave_no_task_behind(tmp_path: Path) -> None:
     books = [quiet_market(slug) for slug in ("stays", "guest-0", "guest-1", "guest-2")]
-    async with fleet(tmp_path, books, variables={"RETIRE_AFTER_S": "0", "DISCOVERY_INTERVAL_S": "1"}) as rig:
+    async with fleet(tmp_path, books, variables={"RETIRE_AFTER_S": "0", "DISCOVERY_INTERVAL_S": "1"}, speed=20) as rig:
         everybody = rig.supervisor.rounds.criteria
         only_one = replace(everybody, patterns=("stays",))
         await _switch(rig, everybody, 4)
@@ -138,7 +138,7 @@ async def test_a_fleet_that_finds_no_market_because_the_catalogue_is_away_is_unh
             await rig.until(lambda: rig.supervisor.fleet.health().reasons == (HealthReason.DISCOVERY_FAILS,), "unhealthy")
             venue.wire.broken.clear()
             await rig.until_running("a")
-            assert rig.supervisor.fleet.health().healthy
+            await rig.until(lambda: rig.supervisor.fleet.health().healthy, "healthy again")
 
 
 async def test_health_is_about_the_prices_of_all_and_not_of_one(tmp_path: Path) -> None:

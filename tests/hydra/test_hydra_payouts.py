@@ -24,7 +24,7 @@ YES_WINS, NO_WINS, HALF = (1_000_000, 0), (0, 1_000_000), (500_000, 500_000)
 
 async def test_markets_that_resolve_are_retired_with_the_payouts_and_profits_of_the_exchanges_ledger(tmp_path: Path) -> None:
     payouts = dict(zip(("one-0", "one-1", "one-2"), (YES_WINS, NO_WINS, HALF), strict=True))
-    books = [always_cheap(slug=slug, ends_after_ms=150_000, payout=payout) for slug, payout in payouts.items()]
+    books = [always_cheap(slug=slug, ends_after_ms=300_000, payout=payout) for slug, payout in payouts.items()]
     async with fleet(tmp_path, books, settings=SOON, variables=UP_TO_THE_END) as rig:
         await rig.until_pair(*payouts)
         worth = {slug: sum(map(mul, rig.held(slug), payout)) // MICRO for slug, payout in payouts.items()}
@@ -44,7 +44,7 @@ async def test_markets_that_resolve_are_retired_with_the_payouts_and_profits_of_
 
 async def test_a_market_whose_end_the_socket_never_tells_is_retired_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Broadcaster, "_market_resolved", lambda self, event: None)
-    books = [*cheap_markets(1, ends_after_ms=150_000, payout=YES_WINS), cheap_markets(2)[1]]
+    books = [*cheap_markets(1, ends_after_ms=300_000, payout=YES_WINS), cheap_markets(2)[1]]
     async with fleet(tmp_path, books, settings=SOON, variables=UP_TO_THE_END) as rig:
         await rig.until_pair("one-0", "one-1")
         await rig.until(lambda: "one-0" in rig.left(), "retired")
@@ -56,7 +56,7 @@ async def test_a_market_whose_end_the_socket_never_tells_is_retired_all_the_same
 
 async def test_a_market_that_ended_and_was_not_decided_yet_keeps_its_position_and_waits(tmp_path: Path) -> None:
     late = ExchangeSettings(mine_ms=300, confirm_ms=800, resolution_delay_ms=60_000)
-    books = cheap_markets(1, ends_after_ms=120_000, payout=YES_WINS)
+    books = cheap_markets(1, ends_after_ms=300_000, payout=YES_WINS)
     async with fleet(tmp_path, books, settings=late, variables=UP_TO_THE_END) as rig:
         await rig.until_pair("one-0")
         end_ms = rig.listed("one-0").end_ms

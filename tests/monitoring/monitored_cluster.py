@@ -26,8 +26,6 @@ RIGHTS = {
 }
 OF_THE_CHART = {f"{kind}/{RELEASE}-operator" for kind in ("Deployment", "ServiceAccount", "Service")} | {f"Service/{RELEASE}-bots"}
 MONITORS = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
-PATIENT = {"LEASE_S": "15", "RENEW_DEADLINE_S": "10", "RETRY_S": "2"}
-"""The usual times of the Lease: nothing here waits for another leader, and a busy machine makes none."""
 OPERATOR: Target = ("kabobagool-operator", "")
 
 
@@ -64,7 +62,7 @@ class Monitored:
 @contextlib.asynccontextmanager
 async def monitored(at: World, plane: Any, folder: Path, *, monitor: str) -> AsyncIterator[Monitored]:
     """An installation whose operator leads, read by Prometheus; without bots yet. `monitor`: the value of the chart that is switched on."""
-    operator, addresses = await at.running(WS_URL=at.paper.urls["market_socket"], **PATIENT), Addresses()
+    operator, addresses = await at.running(WS_URL=at.paper.urls["market_socket"]), Addresses()
     address = addresses.take(port=operator.port)
     await _install(at, monitor, addresses)
     with contextlib.ExitStack() as ending:

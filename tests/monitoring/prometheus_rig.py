@@ -22,6 +22,7 @@ from tests.monitoring.rule_files import program
 
 Body = dict[str, Any]
 NAME = "main"
+ANSWER_S = 60.0
 RULES_FOLDER = f"/etc/prometheus/rules/prometheus-{NAME}-rulefiles-0"
 """Where the operator lets a Pod of Prometheus find the rules."""
 OF_THE_POD = {"$(POD_NAME)": f"prometheus-{NAME}-0", "$(SHARD)": "0"}
@@ -149,5 +150,5 @@ class Prometheus:
         return {alert["labels"]["alertname"]: alert for alert in self._ask("alerts")["alerts"] if alert["state"] == "firing"}
 
     def _ask(self, what: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/{what}", timeout=10) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/{what}", timeout=ANSWER_S) as reply:
             return json.load(reply)["data"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.chart.chart_rig import NAMESPACE
-from tests.monitoring.monitored_cluster import OPERATOR, bot, monitored
+from tests.monitoring.monitored_cluster import OPERATOR, Monitored, bot, monitored
 from tests.monitoring.prometheus_rig import operator_crds
 from tests.monitoring.rule_files import ROOT, RUNBOOKS, program, rules
 from tests.operator.operator_rig import World, world
@@ -29,6 +29,11 @@ def plane(own_control_plane: Callable[..., Any], helm_binaries: None, prometheus
         kubectl("apply", "--server-side", "--filename", str(folder))
         kubectl("wait", "--for=condition=Established", "--timeout=60s", "--filename", str(folder))
     return started
+
+
+def summary(watched: Monitored) -> str:
+    """What the alert says while it fires."""
+    return str(watched.prometheus.firing().get(GATE_GONE, {"annotations": {"summary": ""}})["annotations"]["summary"])
 
 
 @pytest.fixture
@@ -63,13 +68,14 @@ async def test_an_alert_fires_leads_to_its_runbook_and_resolves(at: World, plane
         await watched.says('count(kabobagool_market_feed_age_seconds{job="kabobagool-bots"} < 60)', 2)
         await watched.says('sum(kabobagool_operator_conditions{job="kabobagool-operator",type="Ready"})', 2)
         await watched.says('sum(kabobagool_gate_reachable{job="kabobagool-bots"})', 2)
-        assert watched.prometheus.rule_health() == {rule["alert"]: "ok" for rule in rules()}
+        health, well = watched.prometheus.rule_health, {rule["alert"]: "ok" for rule in rules()}
+        await at.until(lambda: health() == well, "every alert was reckoned", health)
         assert GATE_GONE not in watched.prometheus.firing()
         at.server.kill()
         await at.until(lambda: GATE_GONE in watched.prometheus.firing(), "it fires", watched.prometheus.firing, patience_s=FIRES_WITHIN_S)
+        await at.until(lambda: summary(watched) == "2 dry_run bot(s) cannot reach the order gate", "of both", watched.prometheus.firing)
         alert = watched.prometheus.firing()[GATE_GONE]
         assert alert["labels"] == {"alertname": GATE_GONE, "severity": "page", "namespace": NAMESPACE, "mode": "dry_run"}
-        assert alert["annotations"]["summary"] == "2 dry_run bot(s) cannot reach the order gate"
         assert (RUNBOOKS / alert["annotations"]["runbook_url"].rpartition("/")[2]).exists()
         at.server.start()
         await at.until(lambda: GATE_GONE not in watched.prometheus.firing(), "it resolves", watched.prometheus.firing)

@@ -34,7 +34,8 @@ from tests.support.paper import PaperServer, ScriptedBooks, paper_exchange_serve
 from tests.support.wire import ExchangeWire
 
 SPEED = 40.0
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
+ENDS_S = 20.0
 PARTS = frozenset({"engine", "feed", "market", "memory", "settlement"})
 """Names of the tasks of a bot."""
 NOTHING: Mapping[str, str] = {}
@@ -210,13 +211,13 @@ class Rig(Venue):
     async def cancelled(self) -> None:
         """Cancel the bot, as whatever ends its process does. AssertionError when it lives on; its parts are cancelled one by one then."""
         self.run.cancel()
-        done, _ = await asyncio.wait({self.run}, timeout=5)
+        done, _ = await asyncio.wait({self.run}, timeout=ENDS_S)
         if not done:
             survivors = [task for task in asyncio.all_tasks() if task.get_name() in PARTS]
             for task in survivors:
                 task.cancel()
             await asyncio.wait({self.run})
-            raise AssertionError(f"cancelled, and five seconds later still alive: {[task.get_name() for task in survivors]}")
+            raise AssertionError(f"cancelled, and {ENDS_S:g} s later still alive: {[task.get_name() for task in survivors]}")
 
 
 @contextlib.asynccontextmanager

@@ -145,7 +145,7 @@ class FleetRig(FleetVenue):
     async def stopped(self) -> bool:
         """Stop as a signal does; whether no leg was left naked."""
         self.stop.set()
-        return await asyncio.wait_for(asyncio.shield(self.run), 20)
+        return await asyncio.wait_for(asyncio.shield(self.run), PATIENCE_S)
 
 
 def _settled(task: MarketTask) -> bool:

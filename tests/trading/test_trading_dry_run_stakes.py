@@ -22,7 +22,7 @@ async def gate(server: Server, command: str, *arguments: str) -> dict[str, Any]:
 async def the_only_stake(server: Server, bot: BotProcess) -> str:
     """The dollars of a bot's simulated pair, once they are all that the gate counts."""
     spent = (await bot.until_status(lambda s: s["fills"] == 2, "a simulated pair"))["position"]["spent"]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await gate(server, "budget"))["at_stake"] != spent:
             await asyncio.sleep(0.1)
     return str(spent)

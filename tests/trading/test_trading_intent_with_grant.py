@@ -59,7 +59,7 @@ class AtGate:
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait in real time, in which the server answers, until it is so."""
-        deadline = asyncio.get_running_loop().time() + 20
+        deadline = asyncio.get_running_loop().time() + 60
         while not condition():
             assert asyncio.get_running_loop().time() < deadline, what
             await asyncio.sleep(0.002)
@@ -99,7 +99,7 @@ class AtGate:
 async def engine_at_gate(folder: Path, *, url: str | None = None, **limits: Any) -> AsyncIterator[AtGate]:
     """A running engine whose journal and gate are those of a wallet with several hosts."""
     server = shared_server("valkey")
-    timing = {} if url is None else {"url": url, "timeout_s": 0.3}
+    timing = {} if url is None else {"url": url, "timeout_s": 1.0}
     shared = gate_on(server, wallet=new_wallet(), holder="bot", **{"interval_us": 0, "burst": 2, "tokens_at_start": 2, **timing, **limits})
     clock, market = VirtualClock(), a_market()
     journal = await WatchedSharedJournal.open_shared(folder / "journal.sqlite", clock=clock, intents=shared.intents)

@@ -76,7 +76,7 @@ async def test_a_bot_killed_at_any_step_is_followed_by_one_that_buys_exactly_wha
         assert len(left) == case.is_written
         assert (venue.posts, venue.filled()) == (case.posts, case.filled)
         end_lease(server, venue)
-        async with bot_on(venue, **on_host(venue, server, "new", **patient(server))) as rig:
+        async with bot_on(venue, **on_host(venue, server, "new")) as rig:
             await one_pair(rig)
             assert rig.posts == case.posts + case.rest
             assert rig.filled() == 2
@@ -95,14 +95,9 @@ async def killed(folder: Path, server: Server, case: Case) -> AsyncIterator[Venu
     async with venue_for_a_bot(folder, speed=SPEED) as venue:
         await long_awake(server, venue.address)
         venue.wire.forged = KILLED_AT_THE_VENUE if case.filled < case.posts else None
-        assert await run_until_it_dies(venue, case.step, on_host(venue, server, "gone", **patient(server))) == -signal.SIGKILL
+        assert await run_until_it_dies(venue, case.step, on_host(venue, server, "gone")) == -signal.SIGKILL
         venue.wire.forged = None
         yield venue
-
-
-def patient(server: Server) -> dict[str, str]:
-    """No answer of a busy machine is too late: a bot that was refused for lateness would die somewhere else."""
-    return {"REDIS_URL": f"{server.url}?socket_timeout=20&socket_connect_timeout=20"}
 
 
 async def run_until_it_dies(venue: Venue, step: Step, env: dict[str, str]) -> int | None:
@@ -137,7 +132,7 @@ async def intents(server: Server, venue: Venue) -> list[RecordedIntent]:
 
 async def nothing_open(server: Server, rig: Rig) -> None:
     """Wait until the gate was told every end: that happens beside the trading."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while await intents(server, rig):
             await asyncio.sleep(0.02)
 

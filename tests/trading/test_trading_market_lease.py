@@ -106,7 +106,7 @@ async def test_a_bot_cut_off_from_the_gate_opens_nothing_and_ends_when_it_hears_
     with valkey() as server:
         async with wire_to(server.port) as wire, venue_for_a_bot(tmp_path, CHEAP_FOR_LONG, speed=SPEED) as venue:
             await long_awake(server, venue.address)
-            async with bot_on_host(venue, server, "first", redis_url=wire.redis_url, **ALWAYS_WANTS_MORE) as first:
+            async with bot_on_host(venue, server, "first", redis_url=f"{wire.redis_url}?socket_timeout=1", **ALWAYS_WANTS_MORE) as first:
                 await venue.until(lambda: venue.filled() >= 2, "a pair")
                 wire.half_open()
                 await without_the_gate(first)
@@ -178,7 +178,7 @@ async def test_what_a_market_has_at_stake_is_known_at_the_gate_again_when_its_ne
                 await first.ended()
             set_number(server, Keys(venue.address), "at_stake", 0)
             server.admin.delete(f"kabobagool:{{{venue.address}}}:stakes")
-            async with bot_on_host(venue, server, "second") as second, link_to(server, venue.address) as link, asyncio.timeout(20):
+            async with bot_on_host(venue, server, "second") as second, link_to(server, venue.address) as link, asyncio.timeout(PATIENCE_S):
                 spent = (await second.until_status(lambda s: s["position"]["pairs"] == "10", "the pair is known"))["position"]["spent"]
                 while format_micros((await read_budget(link, Limits())).at_stake) != spent:
                     await asyncio.sleep(0.05)

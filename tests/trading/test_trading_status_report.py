@@ -11,7 +11,7 @@ import pytest
 from tests.gate.redis_servers import Server
 from tests.support.bot_rig import Venue, bot_on, trading, venue_for_a_bot
 from tests.support.fleet_rig import cheap_markets, fleet_on, venue_for_a_fleet
-from tests.trading.gate_rig import bot_on_host, lease_of, link_to, long_awake, on_host, said_by_gate, valkey
+from tests.trading.gate_rig import bot_on_host, lease_of, link_to, long_awake, on_host, patient, said_by_gate, valkey
 
 from kabobagool.clock import SystemClock
 from kabobagool.domain.money import format_micros
@@ -33,7 +33,7 @@ async def board(server: Server, wallet: str) -> tuple[BotStatus, ...]:
 
 async def the_only_pair(server: Server, venue: Venue) -> BotStatus:
     """The report of the venue's bot, once it tells of a whole pair."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not any(status.yes_shares == status.no_shares == PAIR for status in await board(server, venue.address)):
             await asyncio.sleep(0.1)
     (status,) = await board(server, venue.address)
@@ -113,7 +113,7 @@ async def test_reports_that_the_server_forbids_do_not_count_against_the_gate_and
 ) -> None:
     with valkey() as server:
         server.admin.acl_setuser("mute", enabled=True, nopass=True, keys=["*:gate", "*:halts", "*:leases", "*:stakes"], commands=["+@all"])
-        settings = load_settings({"MARKET_SLUG": "rain", "REDIS_URL": server.url.replace("redis://", "redis://mute:any@")})
+        settings = load_settings({"MARKET_SLUG": "rain", "REDIS_URL": patient(server.url.replace("redis://", "redis://mute:any@"))})
         await long_awake(server, "0xabc")
         at_gate = await open_gate(settings, "0xabc", clock=SystemClock(), rng=random.Random(1))
         try:
@@ -154,7 +154,7 @@ async def test_a_bot_that_stopped_in_order_is_listed_no_more_and_a_killed_one_un
 
 async def test_a_bot_that_closed_is_reported_no_more(tmp_path: Path) -> None:
     with valkey() as server:
-        settings = load_settings({"MARKET_SLUG": "rain", "REDIS_URL": server.url})
+        settings = load_settings({"MARKET_SLUG": "rain", "REDIS_URL": patient(server.url)})
         at_gate = await open_gate(settings, "0xabc", clock=SystemClock(), rng=random.Random(1))
         try:
             reporter: Any = at_gate.reporter
