@@ -5,13 +5,14 @@ STAMP := $(VENV)/.installed
 # Most tests wait for real processes and clocks, so two fit on two cores; more would make each of them late. All of them must find the
 # tests in the same order, whatever that hangs on.
 WORKERS ?= 2
+CASES ?= 1000000
 AUDIT := build/audit
 AUDIT_STAMP := $(AUDIT)/.installed
 # The first Python that is new enough and can make virtual environments (some that are on PATH cannot even start).
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
-.PHONY: demo test bench lint format clean help install images sbom audit test-cluster
+.PHONY: demo test bench fuzz lint format clean help install images sbom audit test-cluster simulate mutations
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -27,8 +28,17 @@ test-cluster: $(STAMP) ## the whole thing on a real node, with faults; wants roo
 	@$(BIN)/python -m tests.node prepare
 	@$(BIN)/python -m pytest tests/node
 
+simulate: $(STAMP) ## bots through SEEDS=1000 histories of faults, kills and halts, judged by the exchange's books; build/simulation.json
+	@$(BIN)/kabobagool simulate --seeds $(or $(SEEDS),1000)
+
+mutations: $(STAMP) ## deliberate bugs in the bot, and which promise of the simulation notices each
+	@$(BIN)/python -m tests.simulation.mutations
+
 bench: $(STAMP) ## measure everything beside its reference, write build/bench.json
 	@$(BIN)/python -m tests.bench
+
+fuzz: $(STAMP) ## rubbish for every parser, CASES of each (a million by default), write build/fuzz.json; TARGETS="frame tape" for some
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.fuzz --cases $(CASES) $(TARGETS)
 
 lint: $(STAMP) ## style, types and import contracts
 	$(BIN)/ruff check .

@@ -206,7 +206,10 @@ class VenueVariables(BaseModel):
     )
     chain_id: int = variable(137, "Chain of the exchange contract: 137 is Polygon.", ge=1, lt=2**64)
     clob_proxy_url: ProxyUrl | None = variable(None, "Proxy for requests to the venue; shown without its credentials.", unit="URL")
-    use_browser_impersonation: Switch = variable(False, "Send requests with the TLS fingerprint of a browser.")
+    use_browser_impersonation: Switch = variable(False, "Send requests with the TLS fingerprint of a browser; orders leave without it.")
+    order_client: Annotated[Literal["fast", "official"], LowerWord] = variable(
+        "fast", "What signs and sends orders: `fast`, our own, or `official`, the venue's Python client, which is ten times slower."
+    )
     request_timeout_s: Exact = variable(
         Decimal(5), "How long an answer is waited for; after that the outcome is unknown.", unit="s", ge=Decimal("0.1"), le=120
     )

@@ -34,7 +34,7 @@ class ArbMarketError(ValueError):
 
 def problems(found: ValidationError) -> tuple[str, ...]:
     """One line for each thing the validation found."""
-    return tuple(_line(error) for error in found.errors())
+    return tuple(_line(error).encode("utf-8", "replace").decode() for error in found.errors())
 
 
 def _line(error: ErrorDetails) -> str:
@@ -49,14 +49,14 @@ def _line(error: ErrorDetails) -> str:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    """`spec.bot.tolerations[0].key`, as the API server writes it."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc).removeprefix(".")
+    """`spec.bot.tolerations[0].key`, as the API server writes it; what is wrong with the whole has no place in it."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc).removeprefix(".") or "ArbMarket"
 
 
 def _shown(loc: tuple[int | str, ...], value: Any) -> str:
     if "credentials" in loc:
         return MASK
-    return shown_value(to_snake(str(loc[-1])), str(value).lower() if isinstance(value, bool) else value)
+    return shown_value(to_snake(str(loc[-1])) if loc else "", str(value).lower() if isinstance(value, bool) else value)
 
 
 def _meant(name: str) -> str:

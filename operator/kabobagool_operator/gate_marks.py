@@ -71,8 +71,8 @@ async def _written(link: RedisLink, halt: Halt) -> str:
 
 
 def _halt(text: str) -> Halt | None:
-    """A halt as the gate writes it, after its place among the others. None when another version wrote it."""
+    """A halt as the gate writes it, after its place among the others. None when another version wrote it, or nobody."""
     try:
         return msgspec.json.decode(text.partition(" ")[2], type=Halt)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.discovery.catalogue_examples import DOLLAR, MISSING, condition_id, entry, page_body, page_reply
 
-from kabobagool.discovery.catalogue import Listing, as_market, decimal_tokens, end_ms, read_page, rough_micros, volume_24h
+from kabobagool.discovery.catalogue import Listing, as_market, decimal_tokens, end_ms, read_page, volume_24h
 from kabobagool.venue.gamma import UnsupportedMarket, read_market
-from kabobagool.venue.reader import ResponseError
+from kabobagool.venue.reader import ResponseError, rough_micros
 from kabobagool.venue.transport import HttpReply
 
 

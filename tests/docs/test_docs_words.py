@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from tests.docs.pages import DOCS, PAGES, fences, in_backticks, name
 
+from kabobagool.cli.patient_start import Starting
 from kabobagool.discovery.crawl import Stop
 from kabobagool.discovery.reasons import Reason as Choice
 from kabobagool.domain.edge import Reason
@@ -48,6 +49,7 @@ SHOWN: tuple[type[msgspec.Struct], ...] = (
     DiscoveryView,
     FeedView,
     Halt,
+    Starting,
 )
 EXPLAINED: tuple[type[Enum], ...] = (
     Reason,

@@ -138,6 +138,13 @@ def test_a_dear_hedge_of_the_past_does_not_forbid_a_pair_that_lowers_the_average
     assert isinstance(_decide(view_of("0.52", "0.45"), dear), Intent)
 
 
+def test_what_a_leg_cost_that_was_sold_again_does_not_close_the_market() -> None:
+    sold = Fill(YES, Side.SELL, micros("30"), micros("18.6"), 0)
+    position = position_of([bought(YES, "30", "0.72")]).plus(sold)
+    assert (position.imbalance, position.pairs) == (0, 0)
+    assert isinstance(_decide(view_of("0.40", "0.50"), position), Intent)
+
+
 REJECTIONS = [
     (Reason.PAIR_COST_TOO_HIGH, view_of("0.55", "0.45"), EMPTY, PAIRED),
     (Reason.TOO_THIN, view_of("0.52", "0.45", no_depth="4.9"), EMPTY, PAIRED),

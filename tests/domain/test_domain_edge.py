@@ -73,6 +73,10 @@ OBJECTIONS: list[Row] = [
     (Reason.MARKET_ENDING, lambda: _ending(-1)),
     (Reason.LEG_TOO_OLD, lambda: _aged(2_001, 2_001)),
     (Reason.LEG_TOO_OLD, lambda: _aged(0, 2_001)),
+    (Reason.LEG_TOO_OLD, lambda: _aged(-2_001, -2_001)),
+    (Reason.LEG_TOO_OLD, lambda: _aged(-2_001, -1_900)),
+    (Reason.TICK_SIZE_CHANGED, lambda: view_of("0.4801", "0.45")),
+    (Reason.TICK_SIZE_CHANGED, lambda: view_of("0.48", "0.4501")),
     (Reason.LEGS_APART_IN_TIME, lambda: _aged(0, 251)),
     (Reason.LEGS_APART_IN_TIME, lambda: _aged(251, 0)),
     (Reason.MIRROR_BROKEN, lambda: _crooked(YES)),
@@ -90,12 +94,21 @@ def test_each_doubt_is_named_by_its_own_reason(reason: Reason, make: Callable[[]
     [
         _view,
         lambda: _aged(2_000, 2_000),
+        lambda: _aged(-2_000, -2_000),
         lambda: _aged(0, 250),
         lambda: _aged(250, 0),
         lambda: _ending(60_000),
         lambda: view_of("0.60", "0.55"),
     ],
-    ids=["fresh", "as old as allowed", "as far apart as allowed", "the other way round", "ends no sooner than allowed", "no edge at all"],
+    ids=[
+        "fresh",
+        "as old as allowed",
+        "ahead as far as allowed",
+        "as far apart as allowed",
+        "the other way round",
+        "ends no sooner than allowed",
+        "no edge at all",
+    ],
 )
 def test_a_view_at_the_edge_of_what_is_allowed_is_believed(make: Callable[[], PairView]) -> None:
     assert first_objection(make(), POLICY, NOW_MS) is None
@@ -125,10 +138,12 @@ LEG_OBJECTIONS: list[Row] = [
     (Reason.TICK_SIZE_CHANGED, _other_tick),
     (Reason.NOT_ACCEPTING_ORDERS, lambda: view_of("0.48", "0.45", traded=market(accepting_orders=False))),
     (Reason.LEG_TOO_OLD, lambda: _aged(0, 2_001)),
+    (Reason.LEG_TOO_OLD, lambda: _aged(0, -2_001)),
+    (Reason.TICK_SIZE_CHANGED, lambda: view_of("0.48", "0.4501")),
 ]
 
 
-@pytest.mark.parametrize(("reason", "make"), LEG_OBJECTIONS, ids=[row[0].value for row in LEG_OBJECTIONS])
+@pytest.mark.parametrize(("reason", "make"), LEG_OBJECTIONS, ids=[f"{number}-{row[0]}" for number, row in enumerate(LEG_OBJECTIONS)])
 def test_each_doubt_about_one_leg_is_named_by_its_own_reason(reason: Reason, make: Callable[[], PairView]) -> None:
     assert leg_objection(make(), NO, POLICY, NOW_MS) is reason
 

@@ -17,9 +17,10 @@ from kabobagool.domain.money import MICRO
 from kabobagool.domain.position import Fill
 from kabobagool.execution.client import SignedOrder
 from kabobagool.execution.credentials import ensure_credentials
+from kabobagool.execution.fast import FastExecution
+from kabobagool.execution.fast_signer import FastSigner
 from kabobagool.execution.journal import Journal, JournalledIntent, JournalledOrder
 from kabobagool.execution.live import ClobExecution
-from kabobagool.execution.official import OrderSigner
 from kabobagool.execution.wallet import Wallet
 from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.reader import Reader
@@ -124,7 +125,7 @@ def some_books(**market_fields: Any) -> ScriptedBooks:
 class Account:
     """A logged-in wallet: what sends, what reads, and what it cost to get there."""
 
-    execution: ClobExecution
+    execution: ClobExecution | FastExecution
     reader: ClobReader
     market: Market
     clock: SystemClock
@@ -138,13 +139,18 @@ class Account:
 
 @contextlib.asynccontextmanager
 async def an_account(
-    paper: PaperServer, *, wallet: Wallet | None = None, timeout_s: float = 5.0, not_found_after_s: float = 60.0
+    paper: PaperServer,
+    *,
+    client: type[ClobExecution | FastExecution] = FastExecution,
+    wallet: Wallet | None = None,
+    timeout_s: float = 5.0,
+    not_found_after_s: float = 60.0,
 ) -> AsyncIterator[Account]:
     clock = SystemClock()
     wallet = wallet or Wallet(private_key=TEST_KEY)
     host = paper.urls["clob"]
     credentials = await ensure_credentials(host=host, wallet=wallet, clock=clock)
-    address = OrderSigner(wallet=wallet, clock=clock, rng=random.Random(1)).address
+    address = FastSigner(wallet=wallet, clock=clock, rng=random.Random(1)).address
     transport = AiohttpTransport()
     reader = ClobReader(
         Reader(transport, clock=clock, rng=random.Random(1)),
@@ -155,7 +161,7 @@ async def an_account(
         wallet=wallet.funder,
         signature_type=wallet.signature_type,
     )
-    execution = ClobExecution(
+    execution = client(
         host=host,
         wallet=wallet,
         credentials=credentials,

@@ -17,9 +17,9 @@ from tests.support.paper import TEST_KEY
 
 from kabobagool.clock import SystemClock
 from kabobagool.execution.credentials import ensure_credentials
+from kabobagool.execution.fast import FastExecution
+from kabobagool.execution.fast_signer import FastSigner
 from kabobagool.execution.journal import Journal, JournalError
-from kabobagool.execution.live import ClobExecution
-from kabobagool.execution.official import OrderSigner
 from kabobagool.execution.wallet import Wallet
 from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.reader import Reader
@@ -30,16 +30,16 @@ def say(*words: object) -> None:
     print(*words, flush=True)
 
 
-async def execution_at(host: str) -> ClobExecution:
+async def execution_at(host: str) -> FastExecution:
     wallet, clock = Wallet(private_key=TEST_KEY), SystemClock()
     credentials = await ensure_credentials(host=host, wallet=wallet, clock=clock)
-    address = OrderSigner(wallet=wallet, clock=clock, rng=random.Random()).address
+    address = FastSigner(wallet=wallet, clock=clock, rng=random.Random()).address
     reader = Reader(AiohttpTransport(), clock=clock, rng=random.Random())
     clob = ClobReader(reader, host, clock=clock, credentials=credentials, address=address)
-    return ClobExecution(host=host, wallet=wallet, credentials=credentials, reader=clob, clock=clock, rng=random.Random())
+    return FastExecution(host=host, wallet=wallet, credentials=credentials, reader=clob, clock=clock, rng=random.Random())
 
 
-async def fill_the_disk(journal: Journal, execution: ClobExecution, condition_id: str) -> None:
+async def fill_the_disk(journal: Journal, execution: FastExecution, condition_id: str) -> None:
     """Records until the journal refuses, then says how many it took."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limit = 256 * 1024

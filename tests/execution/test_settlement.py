@@ -175,6 +175,18 @@ async def test_a_fill_without_a_trace_stays_pending() -> None:
     assert bench.tracker.pending
 
 
+@pytest.mark.parametrize("status", ["CONFIRMED", "FAILED"])
+async def test_a_fill_that_was_found_out_long_after_its_trade_is_followed_to_its_end(status: str) -> None:
+    bench = Bench()
+    traded_s = bench.venue.ms // 1000
+    bench.venue.ms += 400_000
+    bench.book(HASH, provisional())
+    for _ in range(5):
+        await bench.sees(row("a", status=status, match_time_s=traded_s))
+    assert [change.status.name for change in bench.changes] == [status]
+    assert bench.tracker.pending == []
+
+
 async def test_an_order_is_booked_once() -> None:
     bench = Bench()
     bench.book(HASH, provisional())

@@ -7,11 +7,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.support.bot_rig import BotProcess, Venue, bot_on, process_on, trading, venue_for_a_bot
+from tests.support.bot_rig import ENDS_S, BotProcess, Rig, Venue, bot_on, process_on, trading, venue_for_a_bot
 from tests.support.paper import RawTrader
 
 from kabobagool.engine.market_engine import EngineState
 from kabobagool.execution.official import OrderClient
+from kabobagool.venue.transport import AiohttpTransport, HttpReply
 from paper_exchange.faults import Fault, FaultKind
 
 
@@ -87,7 +88,7 @@ async def test_a_purchase_made_by_hand_while_the_bot_runs_is_noticed(tmp_path: P
             assert (await hand.buy(rig.paper.market.tokens[0], dollars="3.50", shares="7"))[0] == 200
         audit = rig.bot.audit
         assert audit is not None
-        await rig.until(lambda: audit.surprises == 1, f"the bot still believes {rig.believed()}", patience_s=5)
+        await rig.until(lambda: audit.surprises == 1, f"the bot still believes {rig.believed()}")
         await rig.until(lambda: not rig.bot.engine.strategy.naked, "what was bought by hand is hedged like any other naked leg")
         await rig.agrees_with_the_ledger()
 
@@ -148,6 +149,21 @@ async def test_a_stop_while_an_order_is_being_looked_up_waits_for_its_end_and_he
 
 
 async def test_a_bot_that_is_cancelled_at_the_very_moment_a_reply_arrives_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cancel: list[Callable[[], object]] = []
+    request = AiohttpTransport.request
+
+    async def request_and_cancel(self: AiohttpTransport, method: str, url: str, **parts: Any) -> HttpReply:
+        reply = await request(self, method, url, **parts)
+        if url.endswith("/order"):
+            cancel[0]()
+        return reply
+
+    monkeypatch.setattr(AiohttpTransport, "request", request_and_cancel)
+    async with venue_for_a_bot(tmp_path) as venue, bot_on(venue) as rig:
+        await _ends_when_cancelled(rig, cancel)
+
+
+async def test_so_does_one_whose_orders_the_official_client_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = OrderClient.place
     cancel: list[Callable[[], object]] = []
     loop = asyncio.get_running_loop()
@@ -158,8 +174,12 @@ async def test_a_bot_that_is_cancelled_at_the_very_moment_a_reply_arrives_ends(t
         return reply
 
     monkeypatch.setattr(OrderClient, "place", place_and_cancel)
-    async with venue_for_a_bot(tmp_path) as venue, bot_on(venue) as rig:
-        cancel.append(rig.run.cancel)
-        await rig.until(lambda: rig.posts, "an order")
-        await asyncio.wait({rig.run}, timeout=3)
-        assert rig.run.done(), "one part ignored its cancellation, so the process would hang half alive"
+    async with venue_for_a_bot(tmp_path) as venue, bot_on(venue, ORDER_CLIENT="official") as rig:
+        await _ends_when_cancelled(rig, cancel)
+
+
+async def _ends_when_cancelled(rig: Rig, cancel: list[Callable[[], object]]) -> None:
+    cancel.append(rig.run.cancel)
+    await rig.until(lambda: rig.posts, "an order")
+    await asyncio.wait({rig.run}, timeout=ENDS_S)
+    assert rig.run.done(), "one part ignored its cancellation, so the process would hang half alive"

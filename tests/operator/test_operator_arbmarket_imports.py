@@ -14,6 +14,6 @@ def test_python_starts_at_the_root_of_the_repository(options: list[str]) -> None
 
 
 def test_an_arbmarket_is_read_without_the_libraries_that_only_a_bot_or_a_cluster_client_has() -> None:
-    heavy = ("coincurve", "eth_hash", "py_clob_client_v2", "httpx", "websockets", "redis", "kubernetes", "kopf")
+    heavy = ("coincurve", "sha3", "py_clob_client_v2", "httpx", "websockets", "redis", "kubernetes", "kopf")
     code = f"import sys, kabobagool_operator.arbmarket; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "[]\n"

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from websockets.exceptions import ConnectionClosedError
 
+from kabobagool.clock import Clock
 from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.market import Market
 from kabobagool.domain.outcome import OrderOutcome
 from kabobagool.execution.client import AlreadySentError, SignedOrder
 from kabobagool.execution.fills import average_fee
-from kabobagool.execution.lookup import OrderLookup
+from kabobagool.execution.lookup import AccountReader, OrderLookup
 from kabobagool.feed.market_feed import MarketFeed
 from kabobagool.venue import rows
 from kabobagool.venue.errors import classify
@@ -38,8 +39,19 @@ from paper_exchange.server.faulting import BLOCKED_PAGE, BlockedError, FaultGate
 from paper_exchange.server.market_views import clob_market_view
 from paper_exchange.server.subscribers import Subscriber
 from paper_exchange.server.venue import Venue, VenueSettings
-from paper_exchange.types import Accepted, BookSource, BookUpdate, Event, OrderRecord, OrderRequest, OrderStatus, Refused, Side
-from tests.support.virtual_clock import START_MS, VirtualClock
+from paper_exchange.types import (
+    Accepted,
+    BookSource,
+    BookUpdate,
+    Event,
+    OrderRecord,
+    OrderRequest,
+    OrderStatus,
+    PaperMarket,
+    Refused,
+    Side,
+)
+from tests.support.virtual_clock import MICROSECONDS, START_MS, VirtualClock
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import connect
@@ -61,11 +73,26 @@ async def run_dry() -> None:
 class VenueTime(VirtualClock):
     """Virtual time that jumps from one event to the next instead of being advanced by a test."""
 
-    def next_wake_ms(self) -> int | None:
-        """The first whole millisecond at which a sleeper is due, None when nobody sleeps."""
+    async def sleep(self, seconds: float) -> None:
+        """Park; long runs keep no list of their sleeps."""
+        await (self.alarm(seconds) if seconds > 0 else asyncio.sleep(0))
+
+    def alarm(self, seconds: float) -> "asyncio.Future[None]":
+        """Done in so many seconds, above 0."""
+        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.now_us + max(round(seconds * MICROSECONDS), 1), next(self._order), wake))
+        return wake
+
+    def next_wake_us(self) -> int | None:
+        """When a sleeper is due, None when nobody sleeps."""
         while self._sleepers and self._sleepers[0][2].done():
             heapq.heappop(self._sleepers)
-        return START_MS + -(-self._sleepers[0][0] // 1000) if self._sleepers else None
+        return self._sleepers[0][0] if self._sleepers else None
+
+    def next_wake_ms(self) -> int | None:
+        """The first whole millisecond at which a sleeper is due, None when nobody sleeps."""
+        wake_us = self.next_wake_us()
+        return None if wake_us is None else START_MS + -(-wake_us // 1000)
 
     def move_to_ms(self, now_ms: int) -> None:
         """Jump forwards; nobody is woken by it."""
@@ -98,7 +125,7 @@ class SentOrder:
 
 
 class VirtualVenue:
-    """An exchange over one market's books, with everything its shell knows, moved by virtual time.
+    """An exchange over the books of one market or more, with everything its shell knows, moved by virtual time. `market` is the first.
 
     `split_outcomes` sends what changed at one instant as one frame an outcome, as naive recorders and relays deliver it, and gives the
     bot every chance to act between the two halves. Faults are off unless a plan is given.
@@ -114,8 +141,9 @@ class VirtualVenue:
         split_outcomes: bool = False,
         faults: FaultPlan | None = None,
         settings: ExchangeSettings | None = None,
+        clock: VenueTime | None = None,
     ) -> None:
-        self.clock = VenueTime()
+        self.clock = clock or VenueTime()
         self.seed = seed
         start_ms = self.clock.now_ms()
         settings = replace(settings or ExchangeSettings(), order_latency_ms=order_latency_ms)
@@ -143,25 +171,38 @@ class VirtualVenue:
         events = self.exchange.advance(self.clock.now_ms())
         if not self._split_outcomes:
             return [events] if events else []
-        return [[part] for event in events for part in _halves(event)]
+        return [[part] for event in events for part in halves(event)]
 
     def read_books(self, tokens: Sequence[str]) -> HttpReply:
         """The reply to a read of these books; stale when a fault says so."""
-        market, tick_size = self.market, self.exchange.tick_size(self.market.condition_id)
-        found = [served_book(self.venue, market, token) for token in tokens]
-        return _json([book_view(market, book, tick_size=tick_size, last_trade_price="") for book in found if book is not None])
+        return _json([book for token in tokens if (book := self._book(token)) is not None])
 
-    def read_market(self) -> HttpReply:
-        """The reply to a read of the market's facts."""
-        accepting, tick_size = self.venue.accepts_orders(self.market), self.venue.tick_size(self.market)
-        return _json(clob_market_view(self.market, tick_size=tick_size, accepting=accepting))
+    def read_market(self, market: PaperMarket | None = None) -> HttpReply:
+        """The reply to a read of a market's facts."""
+        market = market or self.market
+        return _json(clob_market_view(market, tick_size=self.venue.tick_size(market), accepting=self.venue.accepts_orders(market)))
+
+    def read_order(self, order_hash: str) -> HttpReply | None:
+        """The reply to a read of an order, None when the venue does not know it."""
+        record = self.exchange.order(order_hash)
+        return None if record is None else _json(order_view(record, self.venue.market(record.condition_id), owner=""))
+
+    def read_trades(self, condition_id: str, after_s: int) -> HttpReply:
+        """The reply to a read of the wallet's trades in a market since a moment in epoch seconds."""
+        trades, market = self.exchange.trades(WALLET, condition_id, after_ms=after_s * 1000), self.venue.market(condition_id)
+        return _json({"data": [trade_view(trade, market, owner="") for trade in trades], "next_cursor": "LTE="})
+
+    def _book(self, token: str) -> object | None:
+        market = self.venue.market(token)
+        book = served_book(self.venue, market, token)
+        return None if book is None else book_view(market, book, tick_size=self.venue.tick_size(market), last_trade_price="")
 
     def publish(self, events: Sequence[Event]) -> None:
         """Turn events into frames and queue them for whoever is subscribed."""
         self._broadcaster.publish(events)
 
 
-def _halves(event: Event) -> list[Event]:
+def halves(event: Event) -> list[Event]:
     """A book update as one update an outcome, in the order in which they were recorded."""
     if not isinstance(event, BookUpdate):
         return [event]
@@ -215,31 +256,43 @@ class VirtualAccount:
 
     async def order(self, order_hash: str) -> rows.OrderRow | None:
         """One order, None when the venue does not know it."""
-        record = self._venue.exchange.order(order_hash)
-        return None if record is None else rows.order_row(_json(order_view(record, self._venue.market, owner="")), "/data/order")
+        reply = self._venue.read_order(order_hash)
+        return None if reply is None else rows.order_row(reply, "/data/order")
 
     async def trades(self, condition_id: str, after_s: int) -> list[rows.TradeRow]:
         """All trades of the wallet since a moment in epoch seconds."""
-        trades = self._venue.exchange.trades(WALLET, condition_id, after_ms=after_s * 1000)
-        page = {"data": [trade_view(trade, self._venue.market, owner="") for trade in trades], "next_cursor": "LTE="}
-        return rows.trade_page(_json(page), owner="", address=WALLET, endpoint="/data/trades")[0]
+        return rows.trade_page(self._venue.read_trades(condition_id, after_s), owner="", address=WALLET, endpoint="/data/trades")[0]
 
 
 class VirtualExecution:
-    """`ExecutionClient` that hands orders to the exchange core; they arrive an order latency later, and the reply leaves at once."""
+    """`ExecutionClient` that hands orders to the exchange core; they arrive an order latency later, and the reply leaves at once.
 
-    def __init__(self, venue: VirtualVenue) -> None:
+    `name` tells the orders of several clients apart. `clock` and `reader` are those of the process it belongs to.
+    """
+
+    def __init__(
+        self,
+        venue: VirtualVenue,
+        *,
+        name: str = "",
+        clock: Clock | None = None,
+        reader: AccountReader | None = None,
+        timeout_s: float = 3_600.0,
+    ) -> None:
         self.sent: dict[str, SentOrder] = {}
         self._venue = venue
         self._gate = FaultGate(venue.venue)
         self._prepared = 0
-        self._lookup = OrderLookup(reader=VirtualAccount(venue), clock=venue.clock)
+        self._name = name
+        self._clock = clock or venue.clock
+        self._timeout_ms = round(timeout_s * 1000)
+        self._lookup = OrderLookup(reader=reader or VirtualAccount(venue), clock=self._clock)
 
     async def prepare(self, plan: OrderPlan, market: Market) -> SignedOrder:
         """Name the order after the run and its number in it."""
         self._prepared += 1
-        order_hash = "0x" + hashlib.sha256(f"{self._venue.seed}|{market.condition_id}|{self._prepared}".encode()).hexdigest()
-        return SignedOrder(order_hash=order_hash, plan=plan, market=market, signed_ms=self._venue.clock.now_ms(), payload=None)
+        order_hash = "0x" + hashlib.sha256(f"{self._venue.seed}{self._name}|{market.condition_id}|{self._prepared}".encode()).hexdigest()
+        return SignedOrder(order_hash=order_hash, plan=plan, market=market, signed_ms=self._clock.now_ms(), payload=None)
 
     async def submit(self, signed: SignedOrder) -> OrderOutcome:
         """Send once, and read the venue's reply as the live client reads it."""
@@ -286,7 +339,10 @@ class VirtualExecution:
             return _result(submission.record)
         if submission.delayed:
             return 200, {}, msgspec.json.encode(delayed_reply(request.order_hash))
-        await clock.sleep((submission.due_ms - clock.now_ms()) / 1000)
+        wait_ms = submission.due_ms - clock.now_ms()
+        await clock.sleep(min(wait_ms, self._timeout_ms) / 1000)
+        if wait_ms > self._timeout_ms:
+            return None, {}, b""
         record = exchange.outcome(request.order_hash)
         if record is None:
             raise AssertionError("the exchange has no outcome at the time it named")

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, NoReturn
 
 from kabobagool.cli.main import main
-from kabobagool.execution.live import ClobExecution
+from kabobagool.execution.fast import FastExecution
 from kabobagool.gate.interface import Granted
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.gate.redis_wallet import GRANTED, RedisWallet
@@ -84,15 +84,15 @@ def is_granted(args: tuple[Any, ...], answer: Any) -> bool:
 
 
 PLANS: dict[Step, Callable[[], None]] = {
-    Step.SIGNED: lambda: after(ClobExecution, "prepare", number(2)),
+    Step.SIGNED: lambda: after(FastExecution, "prepare", number(2)),
     Step.ANSWER_LOST: lambda: after(RedisWallet, "ask", asks_for_slots),
     Step.GRANTED: lambda: after(RedisGate, "acquire", is_granted),
     Step.JOURNALLED: lambda: after(SharedJournal, "record", number(1)),
-    Step.BEFORE_POST: lambda: before(ClobExecution, "submit", number(1)),
-    Step.FIRST_REPLY_LOST: lambda: after(ClobExecution, "submit", number(1)),
+    Step.BEFORE_POST: lambda: before(FastExecution, "submit", number(1)),
+    Step.FIRST_REPLY_LOST: lambda: after(FastExecution, "submit", number(1)),
     Step.BEFORE_MARK: lambda: before(SharedJournal, "mark", number(1)),
-    Step.BETWEEN_ORDERS: lambda: before(ClobExecution, "submit", number(2)),
-    Step.SECOND_REPLY_LOST: lambda: after(ClobExecution, "submit", number(2)),
+    Step.BETWEEN_ORDERS: lambda: before(FastExecution, "submit", number(2)),
+    Step.SECOND_REPLY_LOST: lambda: after(FastExecution, "submit", number(2)),
 }
 
 

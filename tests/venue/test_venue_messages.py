@@ -180,7 +180,9 @@ def level(price: str, size: str = "1") -> dict[str, Any]:
         (frame(changed(CHANGE, timestamp="soon")), "timestamp"),
         (frame(changed(CHANGE, timestamp="-5")), "timestamp"),
         (frame(changed(CHANGE, price_changes=[{"asset_id": YES, "price": "0.5", "size": "1", "side": "HOLD"}])), "side"),
-        (frame(changed(TICK, new_tick_size="0")), "new_tick_size"),
+        (frame(changed(TICK, new_tick_size="0")), "tick size"),
+        (frame(changed(TICK, new_tick_size="0.03")), "tick size"),
+        (frame(changed(BOOK, tick_size="1")), "tick size"),
         (frame(level("0.00001")), "0.00001"),
         (frame(level("1.01")), "1.01"),
         (frame(level("-0.1")), "-0.1"),
@@ -225,6 +227,19 @@ def test_no_frame_whatsoever_raises_anything_but_a_message_error(junk: bytes | s
     except MessageError:
         return
     assert isinstance(events, list)
+
+
+def test_a_long_text_is_understood_and_not_remembered() -> None:
+    """Or a venue that sends a number with a million digits sixteen thousand times fills the memory."""
+    assert fast_price("0.48" + "0" * 1_000) == 4_800
+    assert fast_micros("0" * 1_000 + "1.5") == 1_500_000
+    assert max(map(len, [*messages._PRICES, *messages._SIZES])) < 100
+
+
+@pytest.mark.parametrize("stamp", [str(10**14), "1795305600123456"])
+def test_a_moment_in_another_unit_is_no_moment(stamp: str) -> None:
+    with pytest.raises(MessageError, match="timestamp"):
+        decode_frame(frame(changed(BOOK, timestamp=stamp)))
 
 
 PLAIN = st.from_regex(r"\A[0-9]{0,6}(\.[0-9]{0,9})?\Z")

@@ -169,10 +169,28 @@ def test_the_wait_the_venue_asked_for_is_kept(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("3", 3.0), ("0", 0.0), ("-1", None), ("nan", None), ("inf", None), ("soon", None), ("", None)]
+    ("value", "seconds"),
+    [("3", 3.0), ("0", 0.0), ("-1", None), ("nan", None), ("inf", None), ("soon", None), ("", None), ("1e308", 86_400.0)],
 )
-def test_a_wait_is_a_number_of_seconds_or_nothing(value: str, seconds: float | None) -> None:
+def test_a_wait_is_a_number_of_seconds_a_day_at_most_or_nothing(value: str, seconds: float | None) -> None:
     assert retry_after_seconds({"RETRY-AFTER": value}) == seconds
+
+
+def test_a_match_dearer_than_a_dollar_a_share_is_looked_up_and_not_booked() -> None:
+    matched = {"success": True, "errorMsg": "", "status": "matched", "makingAmount": "51", "takingAmount": "50"}
+    assert isinstance(outcome(200, matched), Unknown)
+
+
+def test_a_reply_that_is_nested_as_deeply_as_can_just_be_read_is_an_outcome() -> None:
+    for depth in range(900, 1_000):
+        assert isinstance(outcome(500, b'{"a":' * depth + b"1" + b"}" * depth), Unknown)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_long_reply_with_half_a_character_can_be_written_down(status: int) -> None:
+    found = outcome(status, {"error": "\ud800" + "no such thing " * 1_000})
+    assert isinstance(found, Unknown | Rejected)
+    assert len(found.text.encode()) < 600
 
 
 def test_an_order_id_in_a_sentence_is_not_read_as_words() -> None:

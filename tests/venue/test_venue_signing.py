@@ -1,7 +1,7 @@
 import base64
-import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,11 +119,11 @@ def test_an_order_has_the_hash_the_official_client_gives_it_for_every_wallet_and
     assert order_hash(fields, chain_id=POLYGON_CHAIN_ID, exchange=exchange) == official
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(OrderFields)])
+@pytest.mark.parametrize("field", OrderFields.__struct_fields__)
 def test_every_field_is_part_of_the_hash(field: str) -> None:
     value = getattr(GOLDEN, field)
     other: Any = value + 1 if isinstance(value, int) else value[:-1] + "2"
-    changed = dataclasses.replace(GOLDEN, **{field: other})
+    changed = msgspec.structs.replace(GOLDEN, **{field: other})
     assert order_hash(changed, chain_id=137, exchange=EXCHANGE) != order_hash(GOLDEN, chain_id=137, exchange=EXCHANGE)
 
 
@@ -142,7 +142,7 @@ def test_every_field_is_part_of_the_hash(field: str) -> None:
 )
 def test_a_field_that_does_not_fit_is_named(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=field):
-        order_hash(dataclasses.replace(GOLDEN, **{field: value}), chain_id=137, exchange=EXCHANGE)
+        order_hash(msgspec.structs.replace(GOLDEN, **{field: value}), chain_id=137, exchange=EXCHANGE)
 
 
 @settings(max_examples=60, deadline=None)

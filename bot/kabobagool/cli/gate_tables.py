@@ -218,9 +218,20 @@ def _against(amount: Micros, cap: Micros | None) -> str:
     return f"{format_dollars(amount)}, " + ("no cap" if cap is None else f"of {format_dollars(cap)}")
 
 
+class _Order(msgspec.Struct):
+    order_hash: str
+
+
+class _Orders(msgspec.Struct):
+    orders: list[_Order] = []
+
+
 def _orders(intent: RecordedIntent) -> list[dict[str, str]]:
-    orders = msgspec.json.decode(intent.text, type=dict[str, object]).get("orders")
-    hashes = [str(order["order_hash"]) for order in orders] if isinstance(orders, list) else []
+    """As far as they can be read: whatever wrote them, a person wants to see that there is an intent."""
+    try:
+        hashes = [order.order_hash for order in msgspec.json.decode(intent.text, type=_Orders).orders]
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        hashes = []
     return [{"order": order_hash, "known": intent.outcomes.get(order_hash, "")} for order_hash in hashes]
 
 

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "reconcile": Entry("kabobagool.cli.reconcile", "Rebuild the position of a market from the venue's trades and print it."),
     "record": Entry("kabobagool.cli.record", "Write the live prices of markets to a tape."),
     "replay": Entry("kabobagool.cli.replay", "Run the engine over a tape, as fast as the machine can, and report what edges there were."),
+    "simulate": Entry("kabobagool.cli.simulate", "Play thousands of histories in which everything goes wrong (source checkouts only)."),
     "paper-exchange": Entry("kabobagool.cli.paper", "Run a local exchange that speaks Polymarket's protocols."),
     "profile": Entry("kabobagool.cli.profile", "Show, load or switch the profile: a named set of settings."),
     "config": Entry("kabobagool.cli.config", "Show, check or explain the configuration."),

@@ -26,6 +26,13 @@ AWAY: Final = frozenset({425, 429, *range(500, 600)})
 """Statuses of a venue that will answer later."""
 
 
+class Starting(msgspec.Struct, frozen=True, kw_only=True):
+    """What /status answers before there is a bot. `waits_for` is empty until something was out of reach."""
+
+    state: str = "starting"
+    waits_for: str = ""
+
+
 class Doorway:
     """What the health server asks: the bot once there is one, before that what the start waits for."""
 
@@ -41,10 +48,9 @@ class Doorway:
 
     def status(self) -> dict[str, Any]:
         """The bot's snapshot, or that it starts."""
-        if self.bot is not None:
-            snapshot: dict[str, Any] = msgspec.to_builtins(self.bot.snapshot())
-            return snapshot
-        return {"state": "starting", "waits_for": self.waits_for}
+        told = Starting(waits_for=self.waits_for) if self.bot is None else self.bot.snapshot()
+        shown: dict[str, Any] = msgspec.to_builtins(told)
+        return shown
 
 
 async def started(

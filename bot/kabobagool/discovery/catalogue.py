@@ -11,15 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from kabobagool.domain.money import MICRO, Micros
+from kabobagool.domain.money import Micros
 from kabobagool.venue.gamma import GammaMarket, UnsupportedMarket, read_market
-from kabobagool.venue.reader import ResponseError, plain_text
+from kabobagool.venue.reader import ResponseError, rough_micros
 from kabobagool.venue.transport import HttpReply
 
 KEYSET: Final = "/markets/keyset"
 MAX_TOKEN_ID: Final = 2**256 - 1
-_MICRO: Final = Decimal(MICRO)
-_MOST_DIGITS: Final = 40
 _DECIMAL_DIGITS: Final = 78
 _HEX_DIGITS: Final = 66
 
@@ -105,17 +103,6 @@ def flag(value: object, *, default: bool) -> bool:
 def volume_24h(listing: Listing) -> Micros:
     """Dollars traded in the last 24 hours in millionths, 0 when the catalogue does not say. It ranks markets and prices nothing."""
     return rough_micros(listing.volume_24hr)
-
-
-def rough_micros(value: object) -> Micros:
-    """A number in millionths, cut; 0 for what is missing, negative, endless or no number."""
-    if value is None:
-        return 0
-    try:
-        number = value if isinstance(value, Decimal) else Decimal(plain_text(value) or "0")
-        return max(int(number * _MICRO), 0) if abs(number.adjusted()) < _MOST_DIGITS else 0
-    except (ValueError, ArithmeticError):
-        return 0
 
 
 def end_ms(listing: Listing) -> int | None:

@@ -7,9 +7,10 @@ does not know. The slug is asked first, so that all other reasons are about mark
 from collections.abc import Callable
 from typing import Final
 
-from kabobagool.discovery.catalogue import Listing, end_ms, flag, rough_micros, text, volume_24h
+from kabobagool.discovery.catalogue import Listing, end_ms, flag, text, volume_24h
 from kabobagool.discovery.criteria import Criteria
 from kabobagool.discovery.reasons import Reason
+from kabobagool.venue.reader import rough_micros
 
 Rule = Callable[[Listing], bool]
 

@@ -15,12 +15,11 @@ from kabobagool.domain.fees import DEAREST_FEE, taker_fee
 from kabobagool.domain.money import MICRO, PRICE_ONE, Micros, format_dollars, format_micros
 from kabobagool.execution.account import account_reader, given_credentials, wallet_of
 from kabobagool.execution.credentials import CredentialsError, ensure_credentials
-from kabobagool.execution.wallet import POLYGON
 from kabobagool.settings import Settings
 from kabobagool.settings_checks import at_the_venue
 from kabobagool.venue.reader import HttpStatusError
 from kabobagool.venue.rows import Balance
-from kabobagool.venue.signing import ApiCredentials, exchange_of
+from kabobagool.venue.signing import POLYGON_CHAIN_ID, ApiCredentials, exchange_of
 from kabobagool.venue.transport import configure_official_client
 
 NO_KEY: Final = "no PRIVATE_KEY is set, and a dry run needs none: wallet, credentials, balance and allowance are not checked"
@@ -46,7 +45,7 @@ async def check_wallet(patient: Patient) -> Verdict | None:
         return None
     if kind == EOA or wallet is None:
         return _own_account(settings)
-    if settings.chain_id != POLYGON:
+    if settings.chain_id != POLYGON_CHAIN_ID:
         return fine(f"{wallet} is not compared with the key: its factories are not known on chain {settings.chain_id}")
     owned = wallet_kind(signer, wallet)
     if owned == kind:

@@ -7,7 +7,7 @@ asking anybody. Called by `account_checks.py`.
 from collections.abc import Mapping
 from typing import Final
 
-from eth_hash.auto import keccak
+from kabobagool.venue.signing import keccak
 
 EOA, PROXY, SAFE, DEPOSIT_WALLET = range(4)
 KIND_NAMES: Final[Mapping[int, str]] = {

@@ -65,13 +65,18 @@ def leg_objection(view: PairView, outcome: Outcome, policy: Policy, now_ms: int)
         return Reason.FRAME_HALF_APPLIED
     if not book.has_snapshot:
         return Reason.NO_SNAPSHOT
-    if not view.tick_is_current:
+    if not view.tick_is_current or _is_off_grid(book, view.market.tick_size):
         return Reason.TICK_SIZE_CHANGED
     if view.resolved or not view.market.accepting_orders:
         return Reason.NOT_ACCEPTING_ORDERS
-    if now_ms - book.venue_ms > policy.max_leg_age_ms:
+    if abs(now_ms - book.venue_ms) > policy.max_leg_age_ms:
         return Reason.LEG_TOO_OLD
     return None
+
+
+def _is_off_grid(book: Book, tick_size: Price) -> bool:
+    """Whether a level lies between two ticks: the tick is not what we believe, and an order there would be refused."""
+    return any(price % tick_size for price in (*book.asks, *book.bids))
 
 
 def hedge_loss(position: Position, order: OrderPlan, fee: FeeSchedule) -> Micros:
@@ -148,8 +153,11 @@ def quote_pair(ask_yes: Price, ask_no: Price, shares: Micros, fee: FeeSchedule, 
 def _spoils_the_average(position: Position, quote: PairQuote, policy: Policy) -> bool:
     """Whether a pair costs too much on average once the new one is bought, fees and margin included.
 
-    A dear hedge in the past is no reason against a pair that pays for itself: what lowers the average is welcome.
+    A dear hedge in the past is no reason against a pair that pays for itself: what lowers the average is welcome. Where no pair is held
+    there is no average: what a leg cost that was sold again says nothing about pairs.
     """
+    if not position.pairs:
+        return False
     average_yes = _leg_average_after(position.yes, quote.yes, quote.fee_yes)
     average_no = _leg_average_after(position.no, quote.no, quote.fee_no)
     after = effective_pair_cost(average_yes, average_no, policy.taker_fee_bps)

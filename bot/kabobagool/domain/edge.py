@@ -77,7 +77,7 @@ def first_objection(view: PairView, policy: Policy, now_ms: int) -> Reason | Non
         return Reason.FRAME_HALF_APPLIED
     if not (yes.has_snapshot and no.has_snapshot):
         return Reason.NO_SNAPSHOT
-    if not view.tick_is_current:
+    if not view.tick_is_current or yes.best_ask % market.tick_size or no.best_ask % market.tick_size:
         return Reason.TICK_SIZE_CHANGED
     if view.resolved:
         return Reason.MARKET_RESOLVED
@@ -90,7 +90,8 @@ def first_objection(view: PairView, policy: Policy, now_ms: int) -> Reason | Non
     if market.end_ms is not None and now_ms > market.end_ms - policy.end_margin_ms:
         return Reason.MARKET_ENDING
     skew_ms = yes.venue_ms - no.venue_ms
-    if now_ms - (no.venue_ms if skew_ms > 0 else yes.venue_ms) > policy.max_leg_age_ms:
+    older_ms, newer_ms = (no.venue_ms, yes.venue_ms) if skew_ms > 0 else (yes.venue_ms, no.venue_ms)
+    if now_ms - older_ms > policy.max_leg_age_ms or newer_ms - now_ms > policy.max_leg_age_ms:  # who knows how old one of tomorrow is?
         return Reason.LEG_TOO_OLD
     if not -policy.max_leg_skew_ms <= skew_ms <= policy.max_leg_skew_ms:  # most sums below one dollar die here
         return Reason.LEGS_APART_IN_TIME

@@ -6,9 +6,12 @@ Built by `venue/` from Gamma and the CLOB, read by every decision. Immutable but
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from kabobagool.domain.money import Micros, Price
+import msgspec
+
+from kabobagool.domain.moment import Milliseconds
+from kabobagool.domain.money import MICRO, Micros, Tick
 
 
 class Outcome(IntEnum):
@@ -36,8 +39,8 @@ class FeeSchedule(NamedTuple):
     `shares * rate * (p * (1 - p)) ** exponent` dollars. `rate_micros` is the rate in millionths (0.07 -> 70_000).
     """
 
-    rate_micros: int
-    exponent: int = 1
+    rate_micros: Annotated[int, msgspec.Meta(ge=0, le=MICRO)]
+    exponent: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
 
 
 NO_FEE = FeeSchedule(rate_micros=0)
@@ -52,13 +55,13 @@ class Market:
     question: str
     outcomes: tuple[str, str]
     tokens: tuple[str, str]
-    tick_size: Price
+    tick_size: Tick
     min_order_shares: Micros
     fee: FeeSchedule | None
     neg_risk: bool = False
     accepting_orders: bool = True
-    taker_delay_ms: int = 0
-    end_ms: int | None = None
+    taker_delay_ms: Milliseconds = 0
+    end_ms: Milliseconds | None = None
 
     def token(self, outcome: Outcome) -> str:
         """The outcome's token id, a decimal string."""

@@ -5,7 +5,9 @@ here, at the edges, and integers become text here again; everything in between o
 """
 
 import re
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 PRICE_ONE: Final = 10_000
 """One dollar a share; also what a book without asks is taken to cost."""
@@ -16,10 +18,15 @@ MICROS_PER_PRICE: Final = MICRO // PRICE_ONE
 
 _NUMBER: Final = re.compile(r"(?P<sign>-?)(?:(?P<whole>[0-9]{1,15})(?:\.(?P<decimals>[0-9]{0,30}))?|\.(?P<bare>[0-9]{1,30}))")
 
-Price = int
-"""1/10,000 dollar per share."""
-Micros = int
-"""Millionths of a dollar or of a share."""
+MOST_MICROS: Final = 10**18
+"""A trillion dollars or shares: what is above it is no amount but a broken message."""
+
+Price = Annotated[int, msgspec.Meta(ge=0, le=PRICE_ONE)]
+"""1/10,000 dollar per share. The range holds where one is read; arithmetic may leave it."""
+Tick = Annotated[int, msgspec.Meta(gt=0, lt=PRICE_ONE)]
+"""The distance of two prices: at least two of them make a dollar."""
+Micros = Annotated[int, msgspec.Meta(ge=-MOST_MICROS, le=MOST_MICROS)]
+"""Millionths of a dollar or of a share. The range holds where one is read."""
 
 
 def parse_price(text: str) -> Price:

@@ -15,6 +15,7 @@ from kabobagool.domain.fees import fee_of_one_share
 from kabobagool.domain.market import Market
 from kabobagool.domain.money import MICROS_PER_PRICE, Micros, format_micros
 from kabobagool.engine.audit import Audit
+from kabobagool.engine.foresight import Foresight
 from kabobagool.engine.market_engine import MarketEngine
 from kabobagool.engine.memory import Memory
 from kabobagool.engine.purse import PurseKeeper
@@ -54,6 +55,8 @@ class Bot:
     audit: Audit | None = None
     keeper: PurseKeeper | None = None
     """Counts the wallet's money, where no one else does."""
+    foresight: Foresight | None = None
+    """Has likely orders signed ahead, where the client can."""
     market_check_s: float = MARKET_CHECK_S
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     _engine_task: asyncio.Task[None] | None = None
@@ -167,6 +170,8 @@ class Bot:
             parts.append(("audit", self.audit.run()))
         if self.keeper is not None:
             parts.append(("purse", self.keeper.run()))
+        if self.foresight is not None:
+            parts.append(("foresight", self.foresight.run()))
         return parts
 
     async def _watch_market(self) -> None:

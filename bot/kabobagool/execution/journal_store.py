@@ -13,6 +13,7 @@ import msgspec
 
 from kabobagool.domain.intent import Purpose
 from kabobagool.domain.market import Outcome, Side
+from kabobagool.domain.moment import Milliseconds
 from kabobagool.domain.money import Micros, Price
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Unknown
 
@@ -62,13 +63,13 @@ class JournalledOrder(msgspec.Struct, frozen=True, kw_only=True):
     price: Price
     shares: Micros
     dollars: Micros
-    created_ms: int = 0
+    created_ms: Milliseconds = 0
     state: OrderState = OrderState.OPEN
     text: str = ""
     shares_filled: Micros = 0
     dollars_filled: Micros = 0
     fee: Micros = 0
-    resolved_ms: int | None = None
+    resolved_ms: Milliseconds | None = None
 
 
 class JournalledIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +79,7 @@ class JournalledIntent(msgspec.Struct, frozen=True, kw_only=True):
     market: str
     purpose: Purpose
     pair_cost: Micros
-    created_ms: int
+    created_ms: Milliseconds
     orders: tuple[JournalledOrder, ...]
 
 
@@ -152,6 +153,13 @@ class JournalStore:
         self._db.close()
 
     def _select(self, market: str, since_ms: int, condition: str) -> list[JournalledIntent]:
+        try:
+            return self._intents(market, since_ms, condition)
+        except (ValueError, IndexError) as e:  # a word, a name or a column that is none of ours
+            cause = f"what is in it was not written by this program: {e}"
+            raise JournalError(f"{self.path}: {cause}; reconcile the position with the venue, then move the file aside") from None
+
+    def _intents(self, market: str, since_ms: int, condition: str) -> list[JournalledIntent]:
         rows = self._db.execute(
             "SELECT i.intent_id, i.purpose, i.pair_cost, i.created_ms, o.* FROM intents i JOIN orders o USING (intent_id)"  # noqa: S608
             f" WHERE i.market = ? AND i.created_ms >= ? {condition} ORDER BY i.created_ms, i.rowid, o.position",
@@ -190,7 +198,10 @@ class JournalStore:
             raise JournalError(
                 f"{self.path}: written by journal version {version}, this program reads {SCHEMA_VERSION}; use the matching release"
             )
-        verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        try:
+            verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except UnicodeDecodeError:  # the verdict repeats what it found
+            verdict = "a name in it is no text"
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"malformed: {verdict}")
 

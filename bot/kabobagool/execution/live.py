@@ -1,8 +1,8 @@
-"""Orders to the real venue, through its official client.
+"""Orders to the real venue, through its official client: for the day on which only that client knows what the venue wants.
 
 It works on two threads of its own, so that signing and waiting never hold up the event loop. An order is sent once. Whatever comes
-back, or does not, becomes an outcome; only `lookup` may turn a doubt into something else. Made by `cli/` for live trading, called by the
-engine through `client.ExecutionClient`.
+back, or does not, becomes an outcome; only `lookup` may turn a doubt into something else. Made by `trading/session.py` with
+ORDER_CLIENT=official, called by the engine through `client.ExecutionClient`.
 """
 
 import asyncio
@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, cast
 from kabobagool.clock import Clock
 from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.market import Market
-from kabobagool.domain.outcome import OrderOutcome, Rejected, Rejection, Unknown
-from kabobagool.execution.client import AlreadySentError, SignedOrder
-from kabobagool.execution.fills import average_fee
+from kabobagool.domain.outcome import OrderOutcome, Unknown
+from kabobagool.execution.client import SignedOrder
 from kabobagool.execution.lookup import NOT_FOUND_AFTER_S, AccountReader, OrderLookup
+from kabobagool.execution.sending import NOT_SENT, QUEUE_SHARE, REQUEST_TIMEOUT_S, SentOrders, outcome_of_reply
 from kabobagool.execution.wallet import Wallet
-from kabobagool.venue.errors import classify
 from kabobagool.venue.signing import ApiCredentials
 
 if TYPE_CHECKING:
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
 
 THREADS = 2
 """One for each leg."""
-REQUEST_TIMEOUT_S = 5.0
-QUEUE_SHARE = 0.5
-"""Part of the timeout an order may wait for a thread before it is not sent at all."""
-REMEMBERED_ORDERS = 10_000
-NOT_SENT = Rejected(Rejection.OTHER, "not sent: both order threads were busy for too long")
 
 
 class ClobExecution:
@@ -56,7 +50,7 @@ class ClobExecution:
         self._lookup = OrderLookup(reader=reader, clock=clock, not_found_after_s=not_found_after_s)
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="orders")
         self._tools: asyncio.Future[tuple[OrderSigner, OrderClient]] | None = None
-        self._sent: dict[str, None] = {}
+        self._sent = SentOrders()
 
     async def start(self) -> None:
         """Load the official client now rather than with the first order (0.6 s). ValueError when the private key is none."""
@@ -71,7 +65,7 @@ class ClobExecution:
     async def submit(self, signed: SignedOrder) -> OrderOutcome:
         """POST a signed order, once. AlreadySentError for the second time; everything else is an outcome."""
         _, client = await self._loaded()
-        self._claim(signed.order_hash)
+        self._sent.claim(signed.order_hash)
         start_by = self._clock.monotonic() + self._timeout_s * QUEUE_SHARE
         sending = self._threads.submit(self._place, client, cast("SignedOrderV2", signed.payload), start_by)
         try:
@@ -85,7 +79,7 @@ class ClobExecution:
             raise
         except Exception as e:
             return Unknown(f"{type(e).__name__} while sending")
-        return NOT_SENT if reply is None else _outcome(reply, signed)
+        return NOT_SENT if reply is None else outcome_of_reply(reply.status, reply.headers, reply.body, signed)
 
     async def lookup(self, order_hash: str, market: Market, since_ms: int) -> OrderOutcome | None:
         """What became of an order that was sent at `since_ms` at the earliest; None while that cannot be said yet."""
@@ -94,13 +88,6 @@ class ClobExecution:
     async def close(self) -> None:
         """Let go of the threads; an order on its way is not waited for, the journal knows it."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _claim(self, order_hash: str) -> None:
-        if order_hash in self._sent:
-            raise AlreadySentError(f"order {order_hash} was sent before; it is looked up, never sent again")
-        self._sent[order_hash] = None
-        if len(self._sent) > REMEMBERED_ORDERS:
-            del self._sent[next(iter(self._sent))]
 
     def _place(self, client: "OrderClient", payload: "SignedOrderV2", start_by: float) -> "Reply | None":
         """In a thread of the pool: send, unless the order waited so long for the thread that its price is old."""
@@ -119,14 +106,3 @@ class ClobExecution:
             host=self._host, wallet=self._wallet, credentials=self._credentials, clock=self._clock, timeout_s=self._timeout_s
         )
         return signer, client
-
-
-def _outcome(reply: "Reply", signed: SignedOrder) -> OrderOutcome:
-    fee = signed.market.fee
-    return classify(
-        reply.status,
-        reply.headers,
-        reply.body,
-        fee_of=lambda shares, dollars: average_fee(fee, shares, dollars),
-        side=signed.plan.side,
-    )

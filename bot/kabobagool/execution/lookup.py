@@ -1,8 +1,8 @@
 """What became of an order whose reply was lost: asked by its hash, twice when in doubt, never by sending it again.
 
 The order itself says whether it matched, the trades say how much. "Not found" proves nothing at first: only when the venue has said so
-for a while, and no trade names the hash, did the order never arrive. Called by `live.py` (and through it by the engine and by
-`reconcile.py`).
+for a while, and no trade names the hash, did the order never arrive. Called by `live.py` and `fast.py` (and
+through them by the engine and by `reconcile.py`).
 """
 
 from typing import Protocol

@@ -24,15 +24,13 @@ from py_clob_client_v2.signer import Signer
 from kabobagool.clock import Clock
 from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.market import Market, Side
+from kabobagool.execution.fast_signer import fresh_salt
 from kabobagool.execution.wallet import Wallet
 from kabobagool.venue.signing import ApiCredentials, OrderFields, exchange_of, order_hash
 
 for _name in ("hpack", "h2", "httpcore"):
     # At DEBUG they write whole request headers, the passphrase among them.
     logging.getLogger(_name).setLevel(logging.INFO)
-
-SALT_BOUND = 2**53
-"""The venue reads the salt as a JSON number: beyond 53 bits it would not be the one that was signed."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -101,7 +99,7 @@ class OrderSigner:
         self._builders = {neg_risk: self._builder(exchange_of(neg_risk=neg_risk), rng) for neg_risk in (False, True)}
 
     def _builder(self, exchange: str, rng: random.Random) -> ExchangeOrderBuilderV2:
-        return ExchangeOrderBuilderV2(exchange, self._wallet.chain_id, self._signer, lambda: str(rng.randrange(1, SALT_BOUND)))
+        return ExchangeOrderBuilderV2(exchange, self._wallet.chain_id, self._signer, lambda: str(fresh_salt(rng)))
 
     def sign(self, plan: OrderPlan, market: Market) -> tuple[SignedOrderV2, str]:
         """Sign a plan and say its hash: a BUY gives dollars for shares, a SELL shares for dollars."""

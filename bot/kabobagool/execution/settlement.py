@@ -21,6 +21,8 @@ SLOW_POLL_EVERY_S = 30.0
 SLOW_AFTER_MS = 120_000
 SHORT_AFTER_MS = 60_000
 """Rows that add up to less than the reply said are believed only after this long: the others may still be on their way."""
+LONGEST_LOOK_BACK_S = 72 * 60 * 60
+"""A fill may be older than it was told: its reply was lost, and it was looked up much later."""
 DUST_MICROS = 10
 
 
@@ -38,6 +40,7 @@ class SettlementTracker:
         self._on_change = on_change
         self._pending: dict[str, OrderFill] = {}
         self._final: set[str] = set()
+        self._look_back_s = CLOCK_SLACK_S
         self._something_pending = asyncio.Event()
 
     def book(self, order_hash: str, fill: Fill) -> None:
@@ -75,9 +78,11 @@ class SettlementTracker:
         pending = self.pending
         if not pending:
             return
-        after_s = min(fill.match_ms for fill in pending) // 1000 - CLOCK_SLACK_S
+        after_s = min(fill.match_ms for fill in pending) // 1000 - self._look_back_s
         rows = await self._reader.trades(self.market.condition_id, after_s)
         found = {fill.order_hash: fill for fill in fills_of(rows, self.market)}
+        missing = any(fill.order_hash not in found for fill in pending)
+        self._look_back_s = min(2 * self._look_back_s, LONGEST_LOOK_BACK_S) if missing else CLOCK_SLACK_S
         for provisional in pending:
             reported = found.get(provisional.order_hash)
             if reported is not None and reported != provisional and self._is_complete(reported, provisional):

@@ -1,13 +1,13 @@
 """Who trades: the key that signs and the wallet that pays.
 
-Built once from the settings by `cli/`, handed to `official.py` and `credentials.py`. Nothing that prints it prints the key.
+Built once from the settings by `cli/`, handed to the signers and to `credentials.py`. Nothing that prints it prints the key.
 """
 
 from dataclasses import dataclass, field
 
-POLYGON = 137
+from kabobagool.venue.signing import DEPOSIT_WALLET, POLYGON_CHAIN_ID
+
 EOA = 0
-DEPOSIT_WALLET = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Wallet:
     private_key: str = field(repr=False)
     signature_type: int = EOA
     funder: str | None = None
-    chain_id: int = POLYGON
+    chain_id: int = POLYGON_CHAIN_ID
 
     def __post_init__(self) -> None:
         if not EOA <= self.signature_type <= DEPOSIT_WALLET:

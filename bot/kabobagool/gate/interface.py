@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from kabobagool.domain.moment import Milliseconds
 from kabobagool.domain.money import Micros
 
 
@@ -73,7 +74,7 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     scope: str
     who: str
     why: str
-    since_ms: int
+    since_ms: Milliseconds
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,13 +6,16 @@ own hedges while the server is out of reach. `redis_gate.py` calls this.
 
 from collections.abc import Awaitable
 from functools import partial
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 
 from kabobagool.clock import Clock
 from kabobagool.gate.interface import Halt, Priority, halting_scopes
 from kabobagool.gate.redis_wallet import RedisWallet
+
+MOST_DIGITS: Final = 20
+"""Of the place of a halt among the others, microseconds of the server."""
 
 
 class RedisHalts:
@@ -26,7 +29,7 @@ class RedisHalts:
     @property
     def seen(self) -> tuple[Halt, ...]:
         """What was halted when the server was last asked, oldest first."""
-        return tuple(_halt(text) for text in sorted(self._seen.values(), key=_place))
+        return tuple(_halt(scope, text) for scope, text in sorted(self._seen.items(), key=lambda item: _place(item[1])))
 
     def stop(self, market: str, priority: Priority) -> bool:
         """Whether a halt that was seen stops such an order."""
@@ -57,8 +60,14 @@ class RedisHalts:
 
 
 def _place(text: str) -> int:
-    return int(text.partition(" ")[0])
+    """0 for one that cannot be read."""
+    place = text.partition(" ")[0]
+    return int(place) if place.isdecimal() and len(place) <= MOST_DIGITS else 0
 
 
-def _halt(text: str) -> Halt:
-    return msgspec.json.decode(text.partition(" ")[2], type=Halt)
+def _halt(scope: str, text: str) -> Halt:
+    """One that cannot be read is a halt all the same: it stops, and somebody has to know why."""
+    try:
+        return msgspec.json.decode(text.partition(" ")[2], type=Halt)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return Halt(scope=scope, who="unknown", why="what was written cannot be read; lift it once you know why it is there", since_ms=0)

@@ -16,11 +16,13 @@ from typing import Any, Final, cast
 import msgspec
 
 from kabobagool.clock import Clock
+from kabobagool.domain.moment import LAST_MILLISECOND
 from kabobagool.gate.interface import RECHECK_S, IntentNote, Refusal, Refused
 from kabobagool.gate.lease_book import LeaseBook
 from kabobagool.gate.redis_wallet import GRANTED, RedisWallet
 
 KEPT_MS: Final = 72 * 60 * 60 * 1000
+MOST_DIGITS: Final = len(str(LAST_MILLISECOND - 1))
 
 
 class RecordedIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,11 +146,13 @@ class RedisIntents:
 
 
 def _recorded(intent_id: str, market: str, fields: dict[str, Any]) -> RecordedIntent:
+    """What is missing is empty: whoever reads the text refuses it, and names the intent."""
+    created_ms = fields.get("created_ms", "")
     return RecordedIntent(
         intent_id=intent_id,
         market=market,
-        created_ms=int(fields["created_ms"]),
-        text=fields["text"],
+        created_ms=int(created_ms) if created_ms.isdecimal() and len(created_ms) <= MOST_DIGITS else 0,
+        text=fields.get("text", ""),
         outcomes={name.removeprefix("outcome:"): text for name, text in fields.items() if name.startswith("outcome:")},
         ended=frozenset(name.removeprefix("ended:") for name in fields if name.startswith("ended:")),
     )

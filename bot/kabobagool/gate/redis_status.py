@@ -11,6 +11,7 @@ from typing import Final, cast
 import msgspec
 
 from kabobagool.clock import Clock
+from kabobagool.domain.moment import Milliseconds
 from kabobagool.domain.money import Micros
 from kabobagool.gate.redis_link import RedisLink, lua
 
@@ -35,8 +36,8 @@ class BotStatus(msgspec.Struct, frozen=True, kw_only=True):
     no_shares: Micros = 0
     pair_cost: Micros | None = None
     locked_profit: Micros = 0
-    feed_age_ms: int | None = None
-    last_fill_ms: int | None = None
+    feed_age_ms: Milliseconds | None = None
+    last_fill_ms: Milliseconds | None = None
     reasons: tuple[str, ...] = ()
     version: int = SCHEMA_VERSION
 
@@ -45,7 +46,7 @@ class StatusReport(msgspec.Struct, frozen=True):
     """A report as it was found, and when it was written."""
 
     status: BotStatus
-    reported_ms: int
+    reported_ms: Milliseconds
 
 
 class StatusBoard:
@@ -94,10 +95,10 @@ class StatusBoard:
 
 
 def _report(text: str) -> StatusReport | None:
-    """None for a report that another version wrote: one bot that is ahead must not hide the others."""
+    """None for a report that another version wrote, or nobody: one that cannot be read must not hide the others."""
     try:
         report = msgspec.json.decode(text, type=StatusReport)
-    except msgspec.MsgspecError as e:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as e:
         log.warning("a bot's report cannot be read", extra={"error": str(e)})
         return None
     return report if report.status.version == SCHEMA_VERSION else None

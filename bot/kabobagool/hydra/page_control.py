@@ -93,7 +93,7 @@ class PageControl:
     def _read_order(self, body: bytes) -> Order | Denied:
         try:
             order = msgspec.json.decode(body, type=Order)
-        except msgspec.MsgspecError as e:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as e:
             return Denied(status=400, error=f'body: {e}; send {{"scope": "wallet", "why": "..."}}')
         if not 0 < len(order.scope) <= LONGEST_SCOPE:
             return Denied(status=400, error=f"scope={order.scope[:LONGEST_SCOPE]!r}: {self._scopes}")

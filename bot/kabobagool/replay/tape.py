@@ -14,6 +14,7 @@ import msgspec
 
 from kabobagool.domain.book import Level
 from kabobagool.domain.market import Market
+from kabobagool.domain.moment import Milliseconds
 from kabobagool.domain.money import Price
 
 FORMAT: Final = "kabobagool-tape"
@@ -28,7 +29,7 @@ class TapeError(Exception):
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
     """`ms`: venue time in milliseconds. `us`: microseconds of the recorder's monotonic clock."""
 
-    ms: int
+    ms: Milliseconds
     us: int
 
 
@@ -89,7 +90,7 @@ class TapedBook(msgspec.Struct, frozen=True):
     """A `BookSnapshotLike`: prices in 1/10,000 dollar, sizes in micro-shares."""
 
     asset_id: str
-    timestamp_ms: int
+    timestamp_ms: Milliseconds
     bids: list[Level]
     asks: list[Level]
     tick_size: Price | None
@@ -98,7 +99,7 @@ class TapedBook(msgspec.Struct, frozen=True):
 class Books(Record, frozen=True, kw_only=True, tag="books"):
     """What REST, asked at `asked_ms`, answered."""
 
-    asked_ms: int
+    asked_ms: Milliseconds
     books: Sequence[TapedBook]
 
 
@@ -114,7 +115,7 @@ def encode_records(records: Sequence[TapeRecord]) -> bytes:
 
 
 def decode_records(lines: bytes) -> list[TapeRecord]:
-    """What `encode_records` wrote. msgspec.MsgspecError for anything else."""
+    """What `encode_records` wrote. msgspec.MsgspecError, ValueError or RecursionError for anything else."""
     return _DECODER.decode_lines(lines)
 
 

@@ -82,7 +82,7 @@ class TapeReader:
     def _decoded(self, lines: bytes) -> list[TapeRecord]:
         try:
             return decode_records(lines)
-        except msgspec.MsgspecError as e:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as e:
             raise TapeError(
                 f"{self.path}: the block before byte {self.whole_bytes:,} is no {FORMAT} version {VERSION} ({e}); "
                 "it was not written by this program, or by a newer one"

@@ -3,16 +3,19 @@
 Shown by `cli/gate.py`; a bot that is refused a lease reads here who has it, and metrics read the budget.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable
 from typing import Final, cast
 
 import msgspec
 
-from kabobagool.domain.money import Micros
+from kabobagool.domain.money import MOST_MICROS, Micros
 from kabobagool.gate.limits import MICROSECONDS, Limits
 from kabobagool.gate.redis_link import RedisLink
 from kabobagool.gate.stakes import DAY_MS, MarketDay
+
+log = logging.getLogger(__name__)
 
 SCAN_COUNT: Final = 500
 DAY_US: Final = DAY_MS * 1000
@@ -70,7 +73,7 @@ async def read_leases(link: RedisLink) -> list[HeldLease]:
     now_us = await _server_time_us(link)
     rows = await link.call(lambda: cast(Awaitable[dict[str, str]], link.client.hgetall(link.keys.leases)))
     leases = [_lease(market, text, now_us) for market, text in sorted(rows.items())]
-    return [lease for lease in leases if lease.ends_in_s > 0]
+    return [lease for lease in leases if lease is not None and lease.ends_in_s > 0]
 
 
 async def read_budget(link: RedisLink, limits: Limits) -> Budget:
@@ -93,8 +96,9 @@ async def read_stakes(link: RedisLink) -> list[MarketStake]:
     """What each market ever heard of has at stake, by market. GateUnreachableError when the server does not answer."""
     today = await _server_time_us(link) // DAY_US
     rows = await link.call(lambda: cast(Awaitable[dict[str, str]], link.client.hgetall(link.keys.stakes)))
-    markets = sorted({field.split(":", 1)[1] for field in rows})
-    return [_stake(market, rows.get(f"at:{market}"), rows.get(f"flight:{market}"), today) for market in markets]
+    markets = sorted({field.partition(":")[2] for field in rows})
+    stakes = [_stake(market, rows.get(f"at:{market}"), rows.get(f"flight:{market}"), today) for market in markets]
+    return [stake for stake in stakes if stake is not None]
 
 
 async def markets_with_open_intents(link: RedisLink) -> list[str]:
@@ -112,22 +116,39 @@ async def _server_time_us(link: RedisLink) -> int:
     return seconds * MICROSECONDS + micros
 
 
-def _lease(market: str, text: str, now_us: int) -> HeldLease:
-    number, until_us, holder = text.split(" ", 2)
-    return HeldLease(market=market, number=int(number), holder=holder, ends_in_s=(int(until_us) - now_us) / MICROSECONDS)
+def _lease(market: str, text: str, now_us: int) -> HeldLease | None:
+    """None for one that cannot be read: it must not hide the others."""
+    try:
+        number, until_us, holder = text.split(" ", 2)
+        return HeldLease(market=market, number=_whole(number), holder=holder, ends_in_s=(_whole(until_us) - now_us) / MICROSECONDS)
+    except ValueError as e:
+        log.warning("a lease at the gate cannot be read", extra={"market": market, "error": str(e)})
+        return None
 
 
-def _stake(market: str, told: str | None, in_flight: str | None, today: int) -> MarketStake:
-    """As `lua/exposure.lua` writes it down."""
-    at_stake, orphan, day, start, result = map(int, told.split()) if told else (0, 0, -1, 0, 0)
+def _stake(market: str, told: str | None, in_flight: str | None, today: int) -> MarketStake | None:
+    """As `lua/exposure.lua` writes it down. None for what cannot be read: it must not hide the others."""
+    try:
+        at_stake, orphan, day, start, result = map(_whole, told.split()) if told else (0, 0, -1, 0, 0)
+        flying = _whole(in_flight or "0")
+    except ValueError as e:
+        log.warning("what a market has at stake cannot be read", extra={"market": market, "error": str(e)})
+        return None
     return MarketStake(
         market=market,
         at_stake=at_stake,
-        in_flight=int(in_flight or 0),
+        in_flight=flying,
         orphan=orphan,
         result=result,
         lost_today=MarketDay(day, start, result).lost(day=today),
     )
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if abs(number) > MOST_MICROS:
+        raise ValueError(f"{text[:40]} is out of range")
+    return number
 
 
 def _tokens(arrival_us: int, interval_us: int, burst: int, now_us: int) -> int:

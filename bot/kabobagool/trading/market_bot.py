@@ -13,6 +13,7 @@ from kabobagool.domain.market import Market
 from kabobagool.engine.assembly import assemble_engine
 from kabobagool.engine.audit import Audit
 from kabobagool.engine.bot import Bot, RunningFeed
+from kabobagool.engine.foresight import Foresight
 from kabobagool.engine.memory import Memory
 from kabobagool.engine.observer import EngineObserver
 from kabobagool.engine.position_tracker import PositionTracker
@@ -156,6 +157,8 @@ async def _remember(session: TradingSession, account: Account, bot: Bot, settlem
         elif change.status is FillStatus.FAILED:
             settlements.settlement_failed()
 
+    if account.foresee is not None:
+        bot.foresight = Foresight(engine=engine, foresee=account.foresee, clock=clock)
     engine.on_booked = settlement.book
     bot.settlement = settlement
     bot.audit = Audit(engine=engine, reader=account.reader, adopt=lambda fill: settlement.adopt([fill]), clock=clock)

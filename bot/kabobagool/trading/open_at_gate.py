@@ -13,12 +13,13 @@ from kabobagool.clock import Clock, SystemClock
 from kabobagool.domain.market import Market
 from kabobagool.domain.outcome import OrderOutcome
 from kabobagool.execution.client import ExecutionClient
-from kabobagool.execution.journal import JournalError, JournalledIntent, JournalledOrder
+from kabobagool.execution.journal import JournalledOrder
 from kabobagool.execution.reconcile import Reconciliation, resolve_open_orders
 from kabobagool.gate.redis_intents import RecordedIntent
 from kabobagool.settings import Settings
 from kabobagool.settings_wallet import wallet_name
 from kabobagool.trading.gate_choice import PERSON_PATIENCE_S, open_shared
+from kabobagool.trading.shared_journal import journalled
 
 
 class OpenAtGate(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,12 +77,7 @@ async def look_up(
 
 
 def _orders(recorded: RecordedIntent) -> list[OpenAtGate]:
-    try:
-        intent = msgspec.json.decode(recorded.text, type=JournalledIntent)
-    except msgspec.MsgspecError as e:
-        raise JournalError(
-            f"intent {recorded.intent_id} at the shared gate cannot be read: {e}; use the version of kabobagool that wrote it"
-        ) from e
+    intent = journalled(recorded)
     return [
         OpenAtGate(intent_id=intent.intent_id, purpose=intent.purpose, created_ms=intent.created_ms, order=order)
         for order in intent.orders

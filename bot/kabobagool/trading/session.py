@@ -12,14 +12,17 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from kabobagool.clock import Clock, SystemClock
 from kabobagool.domain.market import Market
+from kabobagool.engine.foresight import Foresee
 from kabobagool.engine.purse import Purse
 from kabobagool.execution.account import account_reader, given_credentials, wallet_of
+from kabobagool.execution.client import ExecutionClient
 from kabobagool.execution.credentials import ensure_credentials
 from kabobagool.execution.journal import Journal
-from kabobagool.execution.live import ClobExecution
+from kabobagool.execution.wallet import Wallet
 from kabobagool.feed.apply import BookSnapshotLike
 from kabobagool.feed.settings import FeedSettings
 from kabobagool.gate.interface import LeasedGate
@@ -29,6 +32,7 @@ from kabobagool.trading.gate_choice import OpenGate, StartError, open_gate
 from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.gamma import resolve_market
 from kabobagool.venue.reader import Reader, RetryPolicy
+from kabobagool.venue.signing import ApiCredentials
 from kabobagool.venue.transport import HttpTransport, configure_official_client, make_transport
 
 CLOCK_LOOK_S = 0.002
@@ -49,12 +53,25 @@ class Venue:
         return await self.clob.books(tokens)
 
 
+class _ForOrders(TypedDict):
+    """What either order client is made of."""
+
+    host: str
+    wallet: Wallet
+    credentials: ApiCredentials
+    reader: ClobReader
+    clock: Clock
+    rng: random.Random
+    timeout_s: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A wallet that can trade: its reader and its execution client."""
+    """A wallet that can trade: its reader and its execution client. `foresee` is None when that client cannot sign ahead."""
 
     reader: ClobReader
-    execution: ClobExecution
+    execution: ExecutionClient
+    foresee: Foresee | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,24 +176,40 @@ async def find_market(settings: Settings, venue: Venue) -> Market:
 
 
 async def open_account(settings: Settings, venue: Venue) -> Account:
-    """Keys, credentials and the official client of a live wallet. VenueError when the venue does not accept them."""
+    """Keys, credentials and order client of a live wallet. VenueError when the venue does not accept them."""
     if settings.private_key is None:
         raise StartError("PRIVATE_KEY is not set: live trading needs it (DRY_RUN=true does not)")
-    wallet = wallet_of(settings, settings.private_key.get_secret_value())
-    await asyncio.to_thread(configure_official_client, proxy_of(settings), settings.request_timeout_ms / 1000)
-    credentials = given_credentials(settings) or await ensure_credentials(host=settings.host, wallet=wallet, clock=venue.clock)
+    wallet, credentials = wallet_of(settings, settings.private_key.get_secret_value()), given_credentials(settings)
+    if credentials is None or settings.order_client == "official":
+        await asyncio.to_thread(configure_official_client, proxy_of(settings), settings.request_timeout_ms / 1000)
+    if credentials is None:
+        credentials = await ensure_credentials(host=settings.host, wallet=wallet, clock=venue.clock)
+    return await open_execution(settings, venue, wallet, credentials)
+
+
+async def open_execution(settings: Settings, venue: Venue, wallet: Wallet, credentials: ApiCredentials) -> Account:
+    """The account with the order client that ORDER_CLIENT names. Their modules are imported here: a dry run needs neither."""
     reader = account_reader(settings, venue.reader, credentials, venue.clock)
-    execution = ClobExecution(
-        host=settings.host,
-        wallet=wallet,
-        credentials=credentials,
-        reader=reader,
-        clock=venue.clock,
-        rng=venue.rng,
-        timeout_s=settings.request_timeout_ms / 1000,
-    )
-    await execution.start()
-    return Account(reader=reader, execution=execution)
+    shared: _ForOrders = {
+        "host": settings.host,
+        "wallet": wallet,
+        "credentials": credentials,
+        "reader": reader,
+        "clock": venue.clock,
+        "rng": venue.rng,
+        "timeout_s": settings.request_timeout_ms / 1000,
+    }
+    if settings.order_client == "official":
+        from kabobagool.execution.live import ClobExecution
+
+        official = ClobExecution(**shared)
+        await official.start()
+        return Account(reader=reader, execution=official)
+    from kabobagool.execution.fast import FastExecution
+
+    fast = FastExecution(**shared, proxy_url=proxy_of(settings))
+    await fast.start()
+    return Account(reader=reader, execution=fast, foresee=fast.foresee)
 
 
 async def open_journal(settings: Settings, clock: Clock, *, scratch: Path | None = None, at_gate: OpenGate | None = None) -> Journal:

@@ -22,6 +22,7 @@ from kabobagool.gate.interface import GateUnreachableError, IntentNote
 from kabobagool.gate.redis_intents import RecordedIntent, RedisIntents, UnknownOrderError
 
 LESS_RISK: Final = frozenset({Purpose.HEDGE, Purpose.UNWIND})
+SHOWN: Final = 200
 _KINDS: Final = {name: kind for kind, name in OUTCOME_NAMES.items()}
 
 
@@ -95,7 +96,7 @@ class SharedJournal(Journal):
             await self._take_over(recorded, is_known=recorded.intent_id in known)
         found = {order.order_hash: order for order in await super().open_orders(market)}
         for recorded in shared:
-            for order in _journalled(recorded).orders:
+            for order in journalled(recorded).orders:
                 if order.order_hash not in recorded.ended:
                     found.setdefault(order.order_hash, order)
         return sorted(found.values(), key=lambda order: order.created_ms)
@@ -121,9 +122,9 @@ class SharedJournal(Journal):
     async def _take_over(self, recorded: RecordedIntent, *, is_known: bool) -> None:
         """Write to this disk what only the gate knew: an order that is looked up here is also marked here."""
         if not is_known:
-            await super().record(_journalled(recorded))
-        for order_hash in recorded.ended:
-            await super().mark(order_hash, _outcome(recorded.outcomes[order_hash]))
+            await super().record(journalled(recorded))
+        for order_hash, outcome in ends_of(recorded).items():
+            await super().mark(order_hash, outcome)
 
     def _tell_soon(self) -> None:
         if self._telling is None or self._telling.done():
@@ -157,8 +158,25 @@ class SharedJournal(Journal):
             return  # written down on this disk before the wallet shared its gate
 
 
-def _journalled(recorded: RecordedIntent) -> JournalledIntent:
-    return msgspec.json.decode(recorded.text, type=JournalledIntent)
+def journalled(recorded: RecordedIntent) -> JournalledIntent:
+    """The intent as its bot wrote it down. JournalError when that cannot be read."""
+    try:
+        return msgspec.json.decode(recorded.text, type=JournalledIntent)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as e:
+        raise _unreadable(recorded, e) from None
+
+
+def ends_of(recorded: RecordedIntent) -> dict[str, OrderOutcome]:
+    """What became of its orders that have ended, by hash. JournalError when that cannot be read."""
+    try:
+        return {order_hash: _outcome(recorded.outcomes[order_hash]) for order_hash in recorded.ended}
+    except (msgspec.MsgspecError, ValueError, LookupError, TypeError, RecursionError) as e:
+        raise _unreadable(recorded, e) from None
+
+
+def _unreadable(recorded: RecordedIntent, error: Exception) -> JournalError:
+    what = f"intent {recorded.intent_id[:SHOWN]} at the shared gate cannot be read"
+    return JournalError(f"{what}: {str(error)[:SHOWN]}; use the version of kabobagool that wrote it")
 
 
 def _text(outcome: OrderOutcome) -> str:

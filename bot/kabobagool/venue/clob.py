@@ -13,7 +13,7 @@ import msgspec
 from kabobagool.clock import Clock
 from kabobagool.venue import rows
 from kabobagool.venue.errors import VenueError
-from kabobagool.venue.reader import Reader, ResponseError, Signer, field_integer
+from kabobagool.venue.reader import Reader, ResponseError, Signer, field_integer, field_milliseconds
 from kabobagool.venue.rows import Balance, BookSummary, MarketInfo, OrderRow, TradeRow
 from kabobagool.venue.signing import ApiCredentials, l2_headers
 from kabobagool.venue.transport import HttpReply, endpoint_of
@@ -80,7 +80,7 @@ class ClobReader:
         """The venue's clock as epoch milliseconds; it may only be exact to the second."""
         answer = await self._reader.get_json(f"{self._host}/time")
         value = answer.get("timestamp", answer.get("time")) if isinstance(answer, Mapping) else answer
-        moment = field_integer(value, "/time", "time")
+        moment = field_milliseconds(value, "/time", "time")
         return moment if moment >= _MILLISECONDS_FROM else moment * 1000
 
     async def market_info(self, condition_id: str) -> MarketInfo:

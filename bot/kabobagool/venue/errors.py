@@ -14,12 +14,18 @@ from typing import Final
 import msgspec
 
 from kabobagool.domain.market import Side
-from kabobagool.domain.money import Micros, parse_micros
+from kabobagool.domain.money import MOST_MICROS, Micros, parse_micros
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Rejection, Unknown
+
+_LONGEST_TEXT: Final = 1_000
+"""What the venue said is repeated, and it may say anything."""
 
 
 class VenueError(Exception):
-    """The venue could not be reached, refused, or said something that makes no sense. The text never holds a secret."""
+    """The venue could not be reached, refused, or said something that makes no sense. The text is short and never holds a secret."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "...")
 
 
 FeeFunction = Callable[[Micros, Micros], Micros]
@@ -87,6 +93,8 @@ TEXTS: Final[tuple[tuple[str, _Meaning], ...]] = (
 _PAUSES: Final = frozenset({Rejection.POST_ONLY, Rejection.TRADING_DISABLED, Rejection.RESTARTING})
 _TEXT_FIELDS: Final = ("error", "errorMsg", "error_msg", "message", "detail", "code", "restriction")
 _SHOWN: Final = 200
+_LONGEST_PAUSE_S: Final = 86_400.0
+"""What a header may ask for: beyond it the header is broken, or a person has looked."""
 _ORDER_ID: Final = re.compile(r"0x[0-9a-f]{16,}")
 
 
@@ -114,28 +122,28 @@ def classify(status: int | None, headers: Mapping[str, str], body: object, *, fe
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header, None when there is none or it is no number of seconds."""
+    """Seconds of a Retry-After header, a day at most; None when there is none or it is no number of seconds."""
     for name, value in headers.items():
         if name.lower() == "retry-after":
             try:
                 seconds = float(value)
             except ValueError:
                 return None
-            return seconds if math.isfinite(seconds) and seconds >= 0 else None
+            return min(seconds, _LONGEST_PAUSE_S) if math.isfinite(seconds) and seconds >= 0 else None
     return None
 
 
 def _accepted(body: object, fee_of: FeeFunction, side: Side) -> OrderOutcome:
     if not isinstance(body, dict):
         return Unknown(f"HTTP 200 that is no order reply: {_shown(body)}")
-    text, status = _error_text(body), str(body.get("status") or "").lower()
+    text, status = _error_text(body), _text(body.get("status") or "").lower()
     if status == "matched" and not text and body.get("success") is not False:
         return _filled(body, fee_of, side)
     if text:
-        return _from_text(text, 0.0) or Unknown(f"HTTP 200 with {text!r}")
+        return _from_text(text, 0.0) or Unknown(f"HTTP 200 with {_cut(text)!r}")
     if status in {"delayed", "live", "unmatched"}:
         return Delayed(f"status {status}")
-    return Unknown(f"HTTP 200 with status {status!r}: {_shown(body)}")
+    return Unknown(f"HTTP 200 with status {_cut(status)!r}: {_shown(body)}")
 
 
 def _filled(body: Mapping[str, object], fee_of: FeeFunction, side: Side) -> OrderOutcome:
@@ -146,6 +154,8 @@ def _filled(body: Mapping[str, object], fee_of: FeeFunction, side: Side) -> Orde
     dollars, shares = (making, taking) if side is Side.BUY else (taking, making)
     if not dollars or not shares:
         return Unknown("matched without amounts")
+    if dollars > shares or shares > MOST_MICROS:  # a share never costs more than a dollar
+        return Unknown(f"matched with impossible amounts: {_shown(body)}")
     return Filled(shares=shares, dollars=dollars, fee=fee_of(shares, dollars))
 
 
@@ -180,11 +190,11 @@ def _refused(status: int, body: object, retry_after_s: float) -> OrderOutcome:
         return Unknown(f"HTTP {status} with a page instead of an answer: {_shown(body)}")
     if not text:
         return Unknown(f"HTTP {status} without an error text: {_shown(body)}")
-    return _from_text(text, retry_after_s) or Rejected(Rejection.OTHER, text[:_SHOWN], retry_after_s)
+    return _from_text(text, retry_after_s) or Rejected(Rejection.OTHER, _cut(text), retry_after_s)
 
 
 def _from_text(text: str, retry_after_s: float) -> OrderOutcome | None:
-    meaning, shown = _meaning(text), text[:_SHOWN]
+    meaning, shown = _meaning(text), _cut(text)
     match meaning:
         case None:
             return None
@@ -229,4 +239,16 @@ def _is_html(body: object) -> bool:
 
 
 def _shown(body: object) -> str:
-    return (_error_text(body) or str(body))[:_SHOWN]
+    return _cut(_error_text(body) or _text(body))
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # digits without end, or nested as deeply as could just be read
+        return f"a {type(value).__name__} that cannot be written"
+
+
+def _cut(text: str) -> str:
+    """Short, and nothing that a journal or a log cannot write: JSON may hold half a character."""
+    return text[:_SHOWN].encode("utf-8", "replace").decode()

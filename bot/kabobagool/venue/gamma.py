@@ -8,17 +8,16 @@ tick size, minimum size, fee and whether orders are accepted come from the CLOB.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from kabobagool.domain.market import FeeSchedule, Market
-from kabobagool.domain.money import MICRO, Micros, Price
+from kabobagool.domain.money import Micros, Price
 from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.errors import VenueError
-from kabobagool.venue.reader import Reader, ResponseError, decode, field_micros, field_price, plain_text
+from kabobagool.venue.reader import Reader, ResponseError, decode, field_micros, field_tick, rough_micros
 from kabobagool.venue.rows import MarketInfo, fee_schedule
 from kabobagool.venue.transport import Params
 
@@ -196,13 +195,13 @@ def read_market(item: Json) -> GammaMarket:
         augmented=any(isinstance(event, Mapping) and _flag(event, "negRiskAugmented") for event in events),
         fee=fee_schedule(fees, rate_key="rate", exponent_key="exponent"),
         fee_type=_text(item, "feeType"),
-        tick_size=_optional_price(item, "orderPriceMinTickSize"),
+        tick_size=_optional_tick(item, "orderPriceMinTickSize"),
         min_order_shares=_optional_micros(item, "orderMinSize"),
-        taker_delay_ms=_roughly(item, "secondsDelay") // 1000,
+        taker_delay_ms=rough_micros(item.get("secondsDelay")) // 1000,
         end_ms=_moment_ms(_text(item, "endDate")),
-        volume_24h=_roughly(item, "volume24hr"),
-        volume=_roughly(item, "volumeNum") or _roughly(item, "volume"),
-        liquidity=_roughly(item, "liquidityNum") or _roughly(item, "liquidity"),
+        volume_24h=rough_micros(item.get("volume24hr")),
+        volume=rough_micros(item.get("volumeNum")) or rough_micros(item.get("volume")),
+        liquidity=rough_micros(item.get("liquidityNum")) or rough_micros(item.get("liquidity")),
         outcome_prices=_outcome_prices(item, slug),
     )
 
@@ -288,23 +287,14 @@ def _flag(item: Json, field: str, *, default: bool = False) -> bool:
     return value if isinstance(value, bool) else default
 
 
-def _optional_price(item: Json, field: str) -> Price | None:
+def _optional_tick(item: Json, field: str) -> Price | None:
     value = item.get(field)
-    return None if value in (None, "", 0) else field_price(value, "catalogue", field)
+    return None if value in (None, "", 0) else field_tick(value, "catalogue", field)
 
 
 def _optional_micros(item: Json, field: str) -> Micros | None:
     value = item.get(field)
     return None if value in (None, "") else field_micros(value, "catalogue", field)
-
-
-def _roughly(item: Json, field: str) -> int:
-    """Millionths, cut; 0 for what is missing or no number: these figures rank markets, they never price anything."""
-    try:
-        text = plain_text(item.get(field))
-        return max(int(Decimal(text or "0") * MICRO), 0) if len(text) < 40 else 0
-    except (ValueError, ArithmeticError):
-        return 0
 
 
 def _moment_ms(text: str) -> int | None:

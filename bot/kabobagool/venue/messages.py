@@ -5,18 +5,19 @@ bot: msgspec reads the JSON, and prices and sizes go through a bounded memo beca
 `MessageError` and nothing else, so that the feed needs one `except` to distrust a connection.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from kabobagool.domain.book import Level
 from kabobagool.domain.market import Side
-from kabobagool.domain.money import PRICE_ONE, Micros, Price
+from kabobagool.domain.moment import Milliseconds
+from kabobagool.domain.money import MOST_MICROS, PRICE_ONE, Micros, Price
 from kabobagool.venue.errors import VenueError
 
-MAX_MICROS: Final = 10**18
-"""A trillion shares: a size above this is no size but a broken message."""
+MAX_MICROS: Final = MOST_MICROS
 _MEMO_LIMIT: Final = 1 << 14
+_LONGEST_REMEMBERED: Final = 40
 _SHOWN: Final = 120
 _SCALES: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
@@ -111,6 +112,14 @@ def fast_price(text: str) -> Price:
     return _learn_price(text) if price is None else price
 
 
+def fast_tick(text: str) -> Price:
+    """Read a tick size. ValueError when it is no price, or no grid: a dollar is a whole number of ticks, and more than one."""
+    tick = fast_price(text)
+    if not 0 < tick < PRICE_ONE or PRICE_ONE % tick:
+        raise ValueError(f"tick size {text[:_SHOWN]!r} does not divide a dollar")
+    return tick
+
+
 def fast_micros(text: str) -> Micros:
     """Read a plain decimal amount such as `205.25`. ValueError when it is none, finer than 0.000001 or above `MAX_MICROS`."""
     size = _SIZES.get(text)
@@ -141,7 +150,9 @@ def _learn_size(text: str) -> Micros:
 
 
 def _remember(memo: dict[str, int], text: str, value: int) -> int:
-    """Emptied when full: a venue that sends a million different sizes must not fill the memory."""
+    """Emptied when full, and never a long text: a venue that sends a million different sizes must not fill the memory."""
+    if len(text) > _LONGEST_REMEMBERED:
+        return value
     if len(memo) >= _MEMO_LIMIT:
         memo.clear()
     memo[text] = value
@@ -162,12 +173,11 @@ def _read_decimal(text: str, decimals: int) -> int:
 
 
 _SideText = Literal["BUY", "SELL"]
-_Milliseconds = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Wire(msgspec.Struct, tag_field="event_type"):
     market: str
-    timestamp: _Milliseconds
+    timestamp: Milliseconds
 
 
 class _LevelWire(msgspec.Struct, gc=False):
@@ -183,7 +193,7 @@ class _BookWire(_Wire, tag="book"):
     hash: str | None = None
 
     def event(self) -> MarketEvent:
-        tick_size = fast_price(self.tick_size) if self.tick_size else None
+        tick_size = fast_tick(self.tick_size) if self.tick_size else None
         bids, asks = _levels(self.bids), _levels(self.asks)
         return BookEvent(self.asset_id, self.market, self.timestamp, bids, asks, tick_size, self.hash or "")
 
@@ -211,10 +221,7 @@ class _TickSizeWire(_Wire, tag="tick_size_change"):
 
     def event(self) -> MarketEvent:
         old = fast_price(self.old_tick_size) if self.old_tick_size else None
-        new = fast_price(self.new_tick_size)
-        if not new:
-            raise ValueError("new_tick_size is 0")
-        return TickSizeEvent(self.asset_id, self.market, self.timestamp, old, new)
+        return TickSizeEvent(self.asset_id, self.market, self.timestamp, old, fast_tick(self.new_tick_size))
 
 
 class _LastTradeWire(_Wire, tag="last_trade_price"):

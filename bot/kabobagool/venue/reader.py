@@ -15,9 +15,10 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from kabobagool.clock import Clock
-from kabobagool.domain.money import Micros, Price
+from kabobagool.domain.moment import LAST_MILLISECOND
+from kabobagool.domain.money import MICRO, Micros, Price
 from kabobagool.venue.errors import VenueError, retry_after_seconds
-from kabobagool.venue.messages import fast_micros, fast_price
+from kabobagool.venue.messages import fast_micros, fast_price, fast_tick
 from kabobagool.venue.transport import HttpReply, HttpTransport, Params, TransportError, endpoint_of
 
 Scalar = object
@@ -28,6 +29,7 @@ Signer = Callable[[], Mapping[str, str]]
 _PASSING: Final = frozenset({401, 408, 425, 429})
 """Statuses of reads that are known to go away: 401 because the venue answers it now and then to valid keys."""
 _SHOWN: Final = 200
+_MOST_DIGITS: Final = 40
 T = TypeVar("T")
 
 
@@ -130,13 +132,18 @@ def decode(shape: type[T], reply: HttpReply, endpoint: str) -> T:
     """Read a JSON body as `shape`. ResponseError naming the endpoint, and the field where it is known."""
     try:
         return msgspec.json.Decoder(shape, float_hook=Decimal).decode(reply.body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as e:
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as e:
         raise ResponseError(f"{endpoint}: {e}: {reply.body[:_SHOWN].decode('utf-8', 'replace')!r}") from None
 
 
 def field_price(value: object, endpoint: str, field: str) -> Price:
     """A price from text or number. ResponseError when it is none."""
     return _number(value, fast_price, endpoint, field)
+
+
+def field_tick(value: object, endpoint: str, field: str) -> Price:
+    """A tick size from text or number. ResponseError when it is none."""
+    return _number(value, fast_tick, endpoint, field)
 
 
 def field_micros(value: object, endpoint: str, field: str) -> Micros:
@@ -149,15 +156,36 @@ def field_integer(value: object, endpoint: str, field: str) -> int:
     return _number(value, _whole, endpoint, field)
 
 
+def field_seconds(value: object, endpoint: str, field: str) -> int:
+    """A moment in epoch seconds, from text or number. ResponseError when it is none before the year 5138."""
+    return _moment(value, endpoint, field, before=LAST_MILLISECOND // 1000)
+
+
+def field_milliseconds(value: object, endpoint: str, field: str) -> int:
+    """As `field_seconds`, in epoch milliseconds."""
+    return _moment(value, endpoint, field, before=LAST_MILLISECOND)
+
+
+def rough_micros(value: object) -> Micros:
+    """A number in millionths, cut; 0 for what is missing, negative, endless or no number: such figures rank markets, they price nothing."""
+    if value is None:
+        return 0
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(plain_text(value) or "0")
+        return max(int(number * MICRO), 0) if abs(number.adjusted()) < _MOST_DIGITS else 0
+    except (ValueError, ArithmeticError):
+        return 0
+
+
 def plain_text(value: object) -> str:
     """A number as a plain decimal text, `""` for nothing. ValueError for what is no number."""
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"a {type(value).__name__} is not a number")
     number = Decimal(str(value))
     if not number.is_finite() or abs(number.adjusted()) > 80:
-        raise ValueError(f"{value!r} is not a number of this world")
+        raise ValueError(f"{str(value)[:_SHOWN]} is not a number of this world")
     return format(number, "f")
 
 
@@ -166,6 +194,13 @@ def _number(value: object, read: Callable[[str], int], endpoint: str, field: str
         return read(plain_text(value))
     except ValueError as e:
         raise ResponseError(f"{endpoint}: field {field}: {e}") from None
+
+
+def _moment(value: object, endpoint: str, field: str, *, before: int) -> int:
+    moment = field_integer(value, endpoint, field)
+    if moment >= before:
+        raise ResponseError(f"{endpoint}: field {field}: {moment} is no moment of this age")
+    return moment
 
 
 def _whole(text: str) -> int:

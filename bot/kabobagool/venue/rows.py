@@ -14,7 +14,18 @@ import msgspec
 from kabobagool.domain.book import Level
 from kabobagool.domain.market import NO_FEE, FeeSchedule, Side
 from kabobagool.domain.money import MICRO, Micros, Price
-from kabobagool.venue.reader import ResponseError, Scalar, decode, field_integer, field_micros, field_price, plain_text
+from kabobagool.venue.reader import (
+    ResponseError,
+    Scalar,
+    decode,
+    field_integer,
+    field_micros,
+    field_milliseconds,
+    field_price,
+    field_seconds,
+    field_tick,
+    plain_text,
+)
 from kabobagool.venue.signing import EXCHANGE, NEG_RISK_EXCHANGE
 from kabobagool.venue.transport import HttpReply
 
@@ -209,13 +220,10 @@ class _OrderWire(msgspec.Struct):
 def market_info(reply: HttpReply, *, condition_id: str, endpoint: str) -> MarketInfo:
     """Read a market. ResponseError when it has no tick size."""
     wire = decode(_MarketWire, reply, endpoint)
-    tick_size = field_price(wire.mts, endpoint, "mts")
-    if not tick_size:
-        raise ResponseError(f"{endpoint}: field mts: a tick size of 0")
     return MarketInfo(
         condition_id=condition_id,
         tokens=tuple(token.t for token in wire.t or () if token is not None and token.t),
-        tick_size=tick_size,
+        tick_size=field_tick(wire.mts, endpoint, "mts"),
         min_order_shares=None if wire.mos is None else field_micros(wire.mos, endpoint, "mos"),
         fee=fee_schedule(wire.fd, rate_key="r", exponent_key="e"),
         neg_risk=bool(wire.nr),
@@ -233,9 +241,9 @@ def fee_schedule(details: object, *, rate_key: str, exponent_key: str) -> FeeSch
     try:
         rate_micros = field_micros(details.get(rate_key), "", rate_key)
         exponent = Decimal(plain_text(details.get(exponent_key)) or "NaN") if rate_micros else Decimal(1)
+        if rate_micros > MICRO or exponent not in (1, 2, 3, 4):  # comparing may raise: `sNaN` is a Decimal, too
+            return None
     except (ResponseError, ValueError, ArithmeticError):
-        return None
-    if rate_micros > MICRO or exponent not in (1, 2, 3, 4):
         return None
     return FeeSchedule(rate_micros, int(exponent)) if rate_micros else NO_FEE
 
@@ -249,10 +257,10 @@ def _book_summary(wire: _BookWire, endpoint: str) -> BookSummary:
     return BookSummary(
         asset_id=wire.asset_id,
         condition_id=wire.market,
-        timestamp_ms=0 if wire.timestamp in (None, "") else field_integer(wire.timestamp, endpoint, "timestamp"),
+        timestamp_ms=0 if wire.timestamp in (None, "") else field_milliseconds(wire.timestamp, endpoint, "timestamp"),
         bids=_levels(wire.bids, endpoint, "bids"),
         asks=_levels(wire.asks, endpoint, "asks"),
-        tick_size=None if wire.tick_size in (None, "") else field_price(wire.tick_size, endpoint, "tick_size"),
+        tick_size=None if wire.tick_size in (None, "") else field_tick(wire.tick_size, endpoint, "tick_size"),
         min_order_shares=None if wire.min_order_size in (None, "") else field_micros(wire.min_order_size, endpoint, "min_order_size"),
         neg_risk=bool(wire.neg_risk),
         hash=wire.hash or "",
@@ -295,7 +303,7 @@ def _trade_row(wire: _TradeWire, mine: tuple[str, str], endpoint: str) -> TradeR
         shares=field_micros(wire.size, endpoint, "size"),
         price_micros=_price_micros(wire.price, endpoint),
         status=wire.status.upper().removeprefix("TRADE_STATUS_"),
-        match_time_s=0 if wire.match_time in (None, "") else field_integer(wire.match_time, endpoint, "match_time"),
+        match_time_s=0 if wire.match_time in (None, "") else field_seconds(wire.match_time, endpoint, "match_time"),
         is_taker=is_taker,
         maker_orders=() if is_taker else tuple(_maker_fills(wire, mine, endpoint)),
     )
@@ -330,7 +338,7 @@ def order_row(reply: HttpReply, endpoint: str) -> OrderRow | None:
         price_micros=0 if wire.price in (None, "") else _price_micros(wire.price, endpoint),
         original_size=0 if wire.original_size in (None, "") else field_micros(wire.original_size, endpoint, "original_size"),
         size_matched=field_micros(wire.size_matched, endpoint, "size_matched"),
-        created_at_s=0 if wire.created_at in (None, "") else field_integer(wire.created_at, endpoint, "created_at"),
+        created_at_s=0 if wire.created_at in (None, "") else field_seconds(wire.created_at, endpoint, "created_at"),
     )
 
 

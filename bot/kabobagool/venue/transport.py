@@ -1,8 +1,10 @@
 """One HTTP request at a time, by one of two libraries, with the same manners.
 
 `clob.py` and `gamma.py` read through `Reader`, which may repeat a read; nothing here ever repeats anything else. Users behind a proxy or a
-browser check choose the library by USE_BROWSER_IMPERSONATION, and `configure_official_client` gives the official client, which signs and
-posts orders, the same proxy and a time-out. Errors name method, host and path: headers and proxy passwords never appear in them.
+browser check choose the library by USE_BROWSER_IMPERSONATION, and `configure_official_client` gives the official client, which makes
+credentials and may post orders, the same proxy and a time-out. `execution/fast.py` posts orders, over the plain library only: the other one
+sends a request again when a connection that was open before dies under it. Errors name method, host and path: headers and proxy
+passwords never appear in them.
 """
 
 import ssl
