@@ -1,0 +1,1 @@
+"""Deliberate bugs by the part of the bot they are in."""
