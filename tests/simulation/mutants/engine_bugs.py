@@ -161,7 +161,7 @@ BUGS = (
     Bug(
         "what was found out about an order is not booked",
         (Patch(MarketEngine, "_on_resolved", _resolved_is_not_booked),),
-        111,
+        42,
         "a_hedge_makes_the_market_more_level",
     ),
     Bug("nothing is journalled before it is sent", (Patch(Journal, "record", _not_recorded),), 21, "is_on_disk_before_it_leaves"),
