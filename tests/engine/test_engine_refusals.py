@@ -8,6 +8,7 @@ from tests.support.engine_rig import EngineRig, engine_rig, fill
 from kabobagool.domain.edge import Reason
 from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.outcome import Delayed, Killed, OrderOutcome, Rejected, Rejection, Unknown
+from kabobagool.engine.bans import TRIED_AGAIN_S
 from kabobagool.engine.market_engine import EngineState
 from kabobagool.engine.troubles import BY_REJECTION, CLOSED_STAY_AWAY_S, DISABLED_PAUSE_S, LOOK_UP, NO_TROUBLE, trouble_of
 from kabobagool.execution.journal import JournalError
@@ -136,6 +137,35 @@ async def test_a_journal_that_cannot_be_written_sends_nothing_and_degrades(tmp_p
         rig.journal.disk_full = False
         await rig.show_for(5, "0.48", "0.45")
         assert rig.execution.sent == []
+
+
+async def test_a_journal_that_can_be_written_again_is_tried_after_half_a_minute_and_again_while_it_cannot(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path) as rig:
+        rig.journal.disk_full = True
+        await rig.show_for(2 * TRIED_AGAIN_S + 5, "0.48", "0.45", every_s=0.5)
+        assert rig.execution.sent == []
+        assert rig.strategy.truth.rejected[Reason.JOURNAL_FAILED] == 3
+        rig.journal.disk_full = False
+        await rig.show_for(TRIED_AGAIN_S, "0.48", "0.45", every_s=0.5)
+        assert rig.tracker.position.pairs > 0
+        assert rig.engine.degraded == []
+
+
+async def test_a_leg_that_is_naked_while_the_journal_cannot_be_written_is_hedged_once_it_can(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path) as rig:
+
+        def kill_as_the_disk_fills_up(plan: OrderPlan) -> OrderOutcome:
+            rig.journal.disk_full = True
+            return Killed("nobody sells")
+
+        rig.execution.replies.extend([fill, kill_as_the_disk_fills_up])
+        await rig.show("0.48", "0.45")
+        await rig.show_for(10, "0.48", "0.45", every_s=0.5)
+        assert (rig.strategy.naked, rig.engine.state(), len(rig.execution.sent)) == (True, EngineState.DEGRADED, 2)
+        rig.journal.disk_full = False
+        await rig.clock.advance(TRIED_AGAIN_S)
+        await rig.show_for(5, "0.48", "0.45", every_s=0.5)
+        assert not rig.strategy.naked
 
 
 async def test_a_market_that_is_not_claimed_in_the_journal_sends_nothing(tmp_path: Path) -> None:

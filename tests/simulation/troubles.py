@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from tests.simulation.process import Host
     from tests.simulation.world import World
 
-A_PERSON_MS = 2_000
 PATIENCE = 120
 """Tries of a person whose button does not work, one a second."""
 
@@ -101,7 +100,6 @@ class Troubles:
         match trouble:
             case DiskFull():
                 self._for_a_while(host, "disk_full", True, False, trouble.for_ms)
-                self.world.later(trouble.for_ms + A_PERSON_MS, lambda: self._restart_if_degraded(host))
             case GateAway():
                 self._for_a_while(host, "gate_away", True, False, trouble.for_ms)
             case NetworkDown():
@@ -117,13 +115,6 @@ class Troubles:
     def _for_a_while(self, owner: object, name: str, value: object, afterwards: object, for_ms: int) -> None:
         setattr(owner, name, value)
         self.world.later(for_ms, lambda: setattr(owner, name, afterwards))
-
-    def _restart_if_degraded(self, host: "Host") -> None:
-        """Make room, restart: what the documents tell a person to do whose bot could not write its journal."""
-        life = host.life
-        if life is not None and life.alive and any("journal" in reason for bot in life.bots.values() for reason in bot.engine.degraded):
-            life.power.cut("a person made room and restarts it")
-            self.world.later(A_PERSON_MS, lambda: self.world.start(host))
 
     def _break_sockets(self, host: "Host") -> None:
         for wire in host.life.wires if host.life is not None else ():

@@ -21,6 +21,7 @@ from kabobagool.domain.market import Market, Side
 from kabobagool.domain.money import Micros
 from kabobagool.domain.outcome import Filled, OrderOutcome
 from kabobagool.domain.position import Fill
+from kabobagool.engine.bans import TRIED_AGAIN_S, Bans
 from kabobagool.engine.cooldown import Cooldown
 from kabobagool.engine.gate_window import GateWindow, may_stand_in
 from kabobagool.engine.observer import EngineObserver
@@ -83,7 +84,8 @@ class MarketEngine:
         self.unknown = unknown
         self.cooldown = cooldown
         self.outcomes: Counter[str] = Counter()
-        self.degraded: list[str] = []
+        self.bans = Bans(clock)
+        self.degraded = self.bans.reasons
         self.stopping = False
         self.cut_off = False
         """Whether it ended while an order was on its way: only the next bot of this market finds out what became of it."""
@@ -140,15 +142,11 @@ class MarketEngine:
 
     def degrade(self, reason: str) -> None:
         """No order before a person looked: something about this wallet or this market is not what we believe."""
-        if reason not in self.degraded:
-            self.degraded.append(reason)
-            log.error("degraded: no order will be sent before this is resolved", extra={"reason": reason})
+        self.bans.add(reason)
 
     def recover(self, reason: str) -> None:
         """What `degrade` said of this reason no longer holds."""
-        if reason in self.degraded:
-            self.degraded.remove(reason)
-            log.info("recovered", extra={"reason": reason})
+        self.bans.lift(reason)
 
     def booked(self) -> None:
         """The tracker changed: take over the position, and notice a naked leg."""
@@ -261,7 +259,7 @@ class MarketEngine:
             await asyncio.wait({waiting, ticking})
 
     def _may_act_on_orphan(self) -> bool:
-        return self.strategy.naked and not self.degraded and not self.unknown.open and not self._cooling()
+        return self.strategy.naked and not self.bans.stand() and not self.unknown.open and not self._cooling()
 
     async def _act(self, ask: Callable[[PairView], Intent | Reject], view: PairView) -> None:
         """Ask, sign, get leave, ask again, send. An edge that dies on the way is counted under what killed it."""
@@ -326,8 +324,10 @@ class MarketEngine:
     async def _after(self, result: Sent | NotSent) -> None:
         if isinstance(result, NotSent):
             self.strategy.gave_up(result.reason)
-            if result.reason in {Reason.JOURNAL_FAILED, Reason.SIGNING_FAILED}:
+            if result.reason is Reason.SIGNING_FAILED:
                 self.degrade(result.text)
+            if result.reason is Reason.JOURNAL_FAILED:
+                self.bans.add(result.text, again_after_s=TRIED_AGAIN_S)
             return
         trouble = trouble_of(result.last)
         if trouble.pause_s:
@@ -340,7 +340,7 @@ class MarketEngine:
         return intent if obstacle is None else REJECT[obstacle]
 
     def _standing_obstacle(self, intent: Intent | None) -> Reason | None:
-        if self.degraded:
+        if self.bans.stand():
             return Reason.DEGRADED
         if self.unknown.open:
             return Reason.FROZEN
@@ -369,7 +369,7 @@ class MarketEngine:
         self.strategy.acted()
 
     def _orphan_step(self, view: PairView) -> Intent | Reject:
-        if self.degraded:
+        if self.bans.stand():
             return REJECT[Reason.DEGRADED]
         intent = self._resolve_orphan(view, can_pay=True)
         if isinstance(intent, Reject) or self._can_pay(intent):
