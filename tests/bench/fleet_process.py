@@ -32,7 +32,7 @@ from kabobagool.hydra.supervisor_config import load_supervisor_config
 from kabobagool.telemetry.stalls import StallMeter
 from tests.bench import fleet_traffic
 from tests.bench.fleet_traffic import EVENTS_A_FRAME, LATER, tokens_of
-from tests.bench.frame_server import STAMP_ORIGIN
+from tests.bench.frame_server import STAMP_ORIGIN, age_ns
 
 PATIENCE_S = 45
 OnView = Callable[[PairView], None]
@@ -64,7 +64,7 @@ class Watch:
     def heard(self, messages: int = 1, *, stamp: int = LATER) -> None:
         """So many messages were dealt with; `stamp` is what the sender wrote on the last of them."""
         if STAMP_ORIGIN <= stamp < LATER:
-            self.took_ns.append(time.monotonic_ns() + STAMP_ORIGIN - stamp)
+            self.took_ns.append(age_ns(stamp))
         self.seen += messages
         while self.seen >= self._next:
             self._pass_mark()

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from tests.bench import fleet_traffic
-from tests.bench.frame_server import CHUNK, SPIN_S, STAMP_ORIGIN
+from tests.bench.frame_server import CHUNK, SPIN_S, stamp_at
 
 PAGE = 100
 FIRST_REST_S, REST_S = 1.5, 0.5
@@ -73,7 +73,7 @@ class FleetVenue:
             await asyncio.sleep(max(0.0, due - time.monotonic() - SPIN_S))
             while time.monotonic() < due:
                 pass
-            await socket.send(fleet_traffic.change(number, variant, stamp=STAMP_ORIGIN + time.monotonic_ns()), text=True)
+            await socket.send(fleet_traffic.change(number, variant, stamp=stamp_at(time.monotonic_ns())), text=True)
 
     async def _flood(self, frames: Frames, count: int) -> None:
         """Every socket gets its share, all at the same time, in writes that were prepared before."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from kabobagool.domain.money import PRICE_ONE, format_micros, format_price
-from tests.bench.frame_server import STAMP_ORIGIN
+from tests.bench.frame_server import STAMP_ORIGIN, STAMPS
 from tests.bench.worlds import book_message, ladder, mirror, printed
 
 LEVELS: Final = 40
@@ -20,7 +20,7 @@ FLOOD: Final = 10_000
 CROWDED, EVENTS_A_FRAME = 1_000, 20
 """The venue sends changes of several markets that happen together in one frame, as an array."""
 FLOODS: Final = 3
-LATER: Final = 2 * STAMP_ORIGIN
+LATER: Final = STAMP_ORIGIN + STAMPS
 """The stamp of frames nobody measures the age of; not before any that was sent at a pace."""
 _TOKEN: Final = 10**70
 

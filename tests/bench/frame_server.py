@@ -2,8 +2,8 @@
 
 It says its port on standard output. A client's first message is answered with both books; what follows is asked for in the path:
 `/flood/COUNT` sends that many frames as fast as the other side takes them, `/paced/COUNT/MICROSECONDS` one every so often. Each frame's
-`timestamp` is the monotonic clock in nanoseconds (plus `STAMP_ORIGIN`) at the moment of sending, which on one machine every process can
-compare with its own.
+`timestamp` is the monotonic clock (plus `STAMP_ORIGIN`) at the moment of sending, which on one machine every process can compare with its
+own.
 """
 
 import asyncio
@@ -18,15 +18,29 @@ from tests.bench.worlds import books_frame, change_frame, change_frames
 
 CHUNK = 64
 """Frames handed to the kernel together in a flood: the sender must be faster than whoever is measured."""
-STAMP_ORIGIN = 10**18
+STAMP_ORIGIN = 10**13
 """Added to the monotonic clock, so that every stamp has as many digits and the bare loop finds it by its place."""
+STAMPS = 8 * STAMP_ORIGIN
+"""So many there are before they begin anew, for the bot believes no moment with more digits."""
+STAMP_NS = 100
+"""A stamp's unit: they begin anew after three months."""
 SPIN_S = 0.0002
 """The event loop's timers are too coarse for a steady pace: the last stretch is spent looking at the clock."""
 
 
-def stamped_frame(stamp_ns: int) -> bytes:
+def stamp_at(now_ns: int) -> int:
+    """The stamp of a moment of the monotonic clock."""
+    return STAMP_ORIGIN + now_ns // STAMP_NS % STAMPS
+
+
+def age_ns(stamp: int) -> int:
+    """Nanoseconds since a stamp was made, on this machine."""
+    return (stamp_at(time.monotonic_ns()) - stamp) % STAMPS * STAMP_NS
+
+
+def stamped_frame(now_ns: int) -> bytes:
     """A frame with its time of sending; always the same length."""
-    return change_frame(5_000, 20_250_000, stamp=str(STAMP_ORIGIN + stamp_ns))
+    return change_frame(5_000, 20_250_000, stamp=str(stamp_at(now_ns)))
 
 
 async def attend(socket: ServerConnection) -> None:

@@ -25,7 +25,7 @@ from kabobagool.feed.counters import FeedCounters
 from kabobagool.feed.market_feed import MarketFeed, subscribe_frame
 from kabobagool.feed.settings import FeedSettings
 from kabobagool.venue.rows import BookSummary
-from tests.bench.frame_server import STAMP_ORIGIN, stamped_frame
+from tests.bench.frame_server import STAMP_ORIGIN, age_ns, stamped_frame
 from tests.bench.measure import MICROSECONDS, Benchmark, Figure, Samples, Target, compare_async, figure
 from tests.bench.worlds import NO, YES, a_market, a_strategy
 
@@ -147,7 +147,7 @@ async def _bot_paced(url: str) -> list[int]:
         """The strategy, and how long ago the frame was sent."""
         strategy.on_view(view)
         if strategy.ticks > 1:
-            took_ns.append(time.monotonic_ns() - view.yes.venue_ms + STAMP_ORIGIN)
+            took_ns.append(age_ns(view.yes.venue_ms))
             if len(took_ns) == PACED:
                 done.set()
 
@@ -163,7 +163,7 @@ async def _bare_paced(url: str) -> list[int]:
         took_ns = []
         for _ in range(PACED):
             frame = await socket.recv(decode=False)
-            took_ns.append(time.monotonic_ns() - int(frame[STAMP]) + STAMP_ORIGIN)
+            took_ns.append(age_ns(int(frame[STAMP])))
         return took_ns
 
 

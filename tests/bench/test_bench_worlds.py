@@ -12,7 +12,7 @@ from kabobagool.domain.edge import Reason
 from kabobagool.domain.intent import Intent, Reject
 from kabobagool.domain.money import PRICE_ONE
 from kabobagool.domain.position import EMPTY
-from tests.bench.frame_server import STAMP_ORIGIN, attend, stamped_frame
+from tests.bench.frame_server import STAMP_NS, STAMP_ORIGIN, STAMPS, age_ns, attend, stamp_at, stamped_frame
 from tests.bench.frames import a_desk_at_work
 from tests.bench.sockets import STAMP
 from tests.bench.worlds import NOW_MS, POLICY, a_strategy, a_view, books_frame, change_frame, change_frames, ladder
@@ -60,8 +60,13 @@ def test_a_book_has_as_many_levels_as_it_says_and_the_same_best(levels: int) -> 
 
 
 def test_stamps_stand_at_the_same_place_in_every_frame() -> None:
-    for stamp_ns in (0, 1, 10**13, 10**17):
-        assert int(stamped_frame(stamp_ns)[STAMP]) == STAMP_ORIGIN + stamp_ns
+    for now_ns in (0, STAMP_NS, 10**13, 10**17):
+        assert int(stamped_frame(now_ns)[STAMP]) == stamp_at(now_ns) >= STAMP_ORIGIN
+
+
+def test_a_stamp_tells_its_age_also_when_stamps_began_anew_meanwhile() -> None:
+    assert 5_000 <= age_ns(stamp_at(time.monotonic_ns() - 5_000)) < 10**9
+    assert age_ns(stamp_at(time.monotonic_ns() - 5_000 + STAMPS * STAMP_NS)) < 10**9
 
 
 async def test_the_server_sends_books_then_as_many_frames_as_asked_for_at_the_pace_asked_for() -> None:
@@ -70,10 +75,10 @@ async def test_the_server_sends_books_then_as_many_frames_as_asked_for_at_the_pa
         async with connect(f"{url}/paced/20/3000", compression=None) as socket:
             await socket.send("{}")
             assert await socket.recv(decode=False) == books_frame(40)
-            stamps = [int((await socket.recv(decode=False))[STAMP]) - STAMP_ORIGIN for _ in range(20)]
+            stamps = [int((await socket.recv(decode=False))[STAMP]) for _ in range(20)]
         assert stamps == sorted(stamps)
-        assert stamps[-1] - stamps[0] >= 19 * 2_500_000
-        assert stamps[-1] <= time.monotonic_ns()
+        assert (stamps[-1] - stamps[0]) * STAMP_NS >= 19 * 2_500_000
+        assert stamps[-1] <= stamp_at(time.monotonic_ns())
 
 
 async def test_a_flood_delivers_every_frame_whole() -> None:
