@@ -57,11 +57,11 @@ class CrossCheckError(ValueError):
 def key_address(private_key: SecretStr) -> str:
     """Address of a private key (0x and 40 lower-case digits)."""
     from coincurve import PrivateKey
-    from sha3 import keccak_256
+
+    from kabobagool.venue.signing import address_of
 
     public = PrivateKey(bytes.fromhex(private_key.get_secret_value()[2:])).public_key.format(compressed=False)
-    digest: bytes = keccak_256(public[1:]).digest()
-    return "0x" + digest[-20:].hex()
+    return address_of(public).lower()
 
 
 def at_the_venue(url: str) -> bool:

@@ -14,6 +14,7 @@ from kabobagool.clock import Clock
 from kabobagool.gate.interface import DRAINING, Halt
 from kabobagool.gate.limits import MICROSECONDS
 from kabobagool.gate.redis_link import RedisLink
+from kabobagool.unreadable import UNREADABLE
 
 WHO: Final = "kabobagool-operator"
 LIFT_IF_UNCHANGED: Final = """
@@ -74,5 +75,5 @@ def _halt(text: str) -> Halt | None:
     """A halt as the gate writes it, after its place among the others. None when another version wrote it, or nobody."""
     try:
         return msgspec.json.decode(text.partition(" ")[2], type=Halt)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except UNREADABLE:
         return None

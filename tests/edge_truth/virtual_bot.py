@@ -12,11 +12,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support.engine_rig import Listener, WatchedJournal
-from tests.support.virtual_venue import VirtualAccount, VirtualExecution, VirtualVenue, WiredFeed, run_dry
+from tests.support.virtual_venue import VirtualAccount, VirtualExecution, VirtualVenue, WiredFeed, market_of, run_dry
 
 from kabobagool.domain.book import PairView
 from kabobagool.domain.edge import Policy
-from kabobagool.domain.market import Market
 from kabobagool.domain.money import PRICE_ONE
 from kabobagool.engine.cooldown import Cooldown
 from kabobagool.engine.market_engine import MarketEngine
@@ -134,9 +133,11 @@ class VirtualBot:
             self.note(view.yes.best_ask, view.no.best_ask, self.strategy.pending, sorted(self.strategy.truth.rejected.items()))
 
     def _wired_feed(self) -> WiredFeed:
+        listed = self.venue.market
+        info = rows.market_info(self.venue.read_market(), condition_id=listed.condition_id, endpoint="/clob-markets")
         feed = WiredFeed(
             url="ws://virtual",
-            market=market_of(self.venue),
+            market=market_of(listed, info),
             clock=self.venue.clock,
             rng=random.Random(self.venue.seed),
             fetch_books=self._fetch_books,
@@ -165,25 +166,3 @@ class VirtualBot:
             clock=clock,
             observer=self.listener,
         )
-
-
-def market_of(venue: VirtualVenue) -> Market:
-    """The venue's market as the bot knows it: what trading needs comes through the decoder of the CLOB's answer."""
-    market = venue.market
-    info = rows.market_info(venue.read_market(), condition_id=market.condition_id, endpoint="/clob-markets")
-    if info.min_order_shares is None:
-        raise AssertionError("the exchange names a minimum order size")
-    return Market(
-        condition_id=market.condition_id,
-        slug=market.slug,
-        question=market.question,
-        outcomes=market.outcomes,
-        tokens=market.tokens,
-        tick_size=info.tick_size,
-        min_order_shares=info.min_order_shares,
-        fee=info.fee,
-        neg_risk=info.neg_risk,
-        accepting_orders=info.accepting_orders is not False,
-        taker_delay_ms=info.taker_delay_ms,
-        end_ms=market.end_ms,
-    )

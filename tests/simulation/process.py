@@ -18,6 +18,7 @@ from tests.simulation.power import POWER, Power
 from tests.simulation.shared_gate import open_shared_gate
 from tests.simulation.troubles import FullDisk
 from tests.simulation.witness import LifeJudge, WatchedGate
+from tests.support.virtual_venue import market_of
 
 from kabobagool.domain.market import Market
 from kabobagool.domain.outcome import OrderOutcome
@@ -191,22 +192,7 @@ class Life:
         return replace(opened, gate=WatchedGate(opened.gate, self))
 
     async def _market(self, session: TradingSession, listed: PaperMarket) -> Market:
-        info = await session.venue.clob.market_info(listed.condition_id)
-        assert info.min_order_shares is not None
-        return Market(
-            condition_id=listed.condition_id,
-            slug=listed.slug,
-            question=listed.question,
-            outcomes=listed.outcomes,
-            tokens=listed.tokens,
-            tick_size=info.tick_size,
-            min_order_shares=info.min_order_shares,
-            fee=info.fee,
-            neg_risk=info.neg_risk,
-            accepting_orders=info.accepting_orders is not False,
-            taker_delay_ms=info.taker_delay_ms,
-            end_ms=listed.end_ms,
-        )
+        return market_of(listed, await session.venue.clob.market_info(listed.condition_id))
 
     async def _open_bot(self, session: TradingSession, market: Market, tracker: PositionTracker | None) -> Bot:
         counters = self.counters[market.condition_id] = FeedCounters()

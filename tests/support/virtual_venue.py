@@ -248,6 +248,26 @@ class WiredFeed(MarketFeed):
         return cast("connect", Wire(self.wired_to))
 
 
+def market_of(listed: PaperMarket, info: rows.MarketInfo) -> Market:
+    """A listed market as the bot knows it: what trading needs is what the CLOB answered."""
+    if info.min_order_shares is None:
+        raise AssertionError("the exchange names a minimum order size")
+    return Market(
+        condition_id=listed.condition_id,
+        slug=listed.slug,
+        question=listed.question,
+        outcomes=listed.outcomes,
+        tokens=listed.tokens,
+        tick_size=info.tick_size,
+        min_order_shares=info.min_order_shares,
+        fee=info.fee,
+        neg_risk=info.neg_risk,
+        accepting_orders=info.accepting_orders is not False,
+        taker_delay_ms=info.taker_delay_ms,
+        end_ms=listed.end_ms,
+    )
+
+
 class VirtualAccount:
     """The account reads of the venue: its rows as JSON, read by the bot's own decoder. An `AccountReader`."""
 

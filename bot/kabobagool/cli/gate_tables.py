@@ -19,6 +19,7 @@ from kabobagool.gate.limits import MICROSECONDS, Limits
 from kabobagool.gate.redis_intents import RecordedIntent
 from kabobagool.gate.redis_status import BotStatus, StatusReport
 from kabobagool.trading.gate_report import Budget, HeldLease, MarketStake
+from kabobagool.unreadable import UNREADABLE
 
 Halts = tuple[Halt, ...]
 Intents = list[RecordedIntent]
@@ -230,7 +231,7 @@ def _orders(intent: RecordedIntent) -> list[dict[str, str]]:
     """As far as they can be read: whatever wrote them, a person wants to see that there is an intent."""
     try:
         hashes = [order.order_hash for order in msgspec.json.decode(intent.text, type=_Orders).orders]
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except UNREADABLE:
         hashes = []
     return [{"order": order_hash, "known": intent.outcomes.get(order_hash, "")} for order_hash in hashes]
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from kabobagool.domain.money import Micros
+from kabobagool.unreadable import UNREADABLE
 from kabobagool.venue.gamma import GammaMarket, UnsupportedMarket, read_market
 from kabobagool.venue.reader import ResponseError, rough_micros
 from kabobagool.venue.transport import HttpReply
@@ -83,7 +84,7 @@ def read_page(reply: HttpReply) -> Page:
     """Decode one page. ResponseError when it is no listing at all; an entry that is no object is only counted."""
     try:
         decoded = _DECODER.decode(reply.body)
-    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as e:
+    except (*UNREADABLE, ArithmeticError) as e:
         raise ResponseError(f"{KEYSET}: {e}: {reply.body[:200].decode('utf-8', 'replace')!r}") from None
     entries, cursor = (decoded, None) if isinstance(decoded, list) else (decoded.markets, decoded.next_cursor)
     listings = [entry for entry in entries if isinstance(entry, Listing)]

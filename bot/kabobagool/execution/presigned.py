@@ -10,14 +10,16 @@ from typing import Final
 from kabobagool.domain.intent import OrderPlan
 from kabobagool.domain.market import Market
 from kabobagool.execution.client import SignedOrder
+from kabobagool.gate.lane import Lane
 
 FRESH_MS: Final = 3_000
 """How old a signature may be when it is used."""
 RENEWED_MS: Final = 1_500
 """From which age on a signature is made anew when its order is foreseen again, before it is too old to be used."""
 PACE_MS: Final = 25
-"""One signature in so many milliseconds at most, over all markets: a fleet must not spend itself on what may never be wanted."""
+"""One signature in so many milliseconds in the long run, over all markets: a fleet must not spend itself on what may never be wanted."""
 BURST: Final = 20
+MICROS_A_MS: Final = 1_000
 Sign = Callable[[OrderPlan, Market], SignedOrder]
 
 
@@ -26,7 +28,7 @@ class PresignedOrders:
 
     def __init__(self) -> None:
         self._ready: dict[str, dict[OrderPlan, SignedOrder]] = {}
-        self._spent_until_ms = 0
+        self._lane = Lane(interval_us=PACE_MS * MICROS_A_MS, burst=BURST, tokens_at_start=BURST, now_us=0)
 
     def foresee(self, plans: Sequence[OrderPlan], market: Market, sign: Sign, *, now_ms: int) -> None:
         """Have these orders of a market ready, as far as the pace allows, and no others; only those that are not ready yet are signed."""
@@ -48,10 +50,10 @@ class PresignedOrders:
         return order if order is not None and _fits(order, market, now_ms, FRESH_MS) else None
 
     def _may_sign(self, now_ms: int) -> bool:
-        spent_until_ms = max(self._spent_until_ms, now_ms) + PACE_MS
-        if spent_until_ms > now_ms + BURST * PACE_MS:
+        now_us = now_ms * MICROS_A_MS
+        if self._lane.wait_us(1, now_us) > 0:
             return False
-        self._spent_until_ms = spent_until_ms
+        self._lane.take(1, now_us)
         return True
 
 

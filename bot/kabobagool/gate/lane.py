@@ -1,7 +1,7 @@
 """One token bucket as GCRA reservation, in whole microseconds: granting moves a "theoretical arrival time" forward, refusing nothing.
 
 Pure arithmetic. `memory.py` counts the wallet's orders with two of them, `local_budget.py` the few that a process may send on its own;
-`acquire.lua` does the same on the server.
+`acquire.lua` does the same on the server, `execution/presigned.py` paces signatures.
 """
 
 

@@ -13,6 +13,7 @@ import msgspec
 from kabobagool.clock import Clock
 from kabobagool.gate.interface import Halt, Priority, halting_scopes
 from kabobagool.gate.redis_wallet import RedisWallet
+from kabobagool.unreadable import UNREADABLE
 
 MOST_DIGITS: Final = 20
 """Of the place of a halt among the others, microseconds of the server."""
@@ -69,5 +70,5 @@ def _halt(scope: str, text: str) -> Halt:
     """One that cannot be read is a halt all the same: it stops, and somebody has to know why."""
     try:
         return msgspec.json.decode(text.partition(" ")[2], type=Halt)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except UNREADABLE:
         return Halt(scope=scope, who="unknown", why="what was written cannot be read; lift it once you know why it is there", since_ms=0)

@@ -14,6 +14,7 @@ from kabobagool.clock import Clock
 from kabobagool.domain.moment import Milliseconds
 from kabobagool.domain.money import Micros
 from kabobagool.gate.redis_link import RedisLink, lua
+from kabobagool.unreadable import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def _report(text: str) -> StatusReport | None:
     """None for a report that another version wrote, or nobody: one that cannot be read must not hide the others."""
     try:
         report = msgspec.json.decode(text, type=StatusReport)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as e:
+    except UNREADABLE as e:
         log.warning("a bot's report cannot be read", extra={"error": str(e)})
         return None
     return report if report.status.version == SCHEMA_VERSION else None

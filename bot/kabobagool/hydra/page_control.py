@@ -14,6 +14,7 @@ from aiohttp import web
 from kabobagool.gate.interface import GateUnreachableError
 from kabobagool.hydra.page_answers import denied_answer
 from kabobagool.hydra.page_guard import Denied, TokenGuard, foreign_request
+from kabobagool.unreadable import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class PageControl:
     def _read_order(self, body: bytes) -> Order | Denied:
         try:
             order = msgspec.json.decode(body, type=Order)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as e:
+        except UNREADABLE as e:
             return Denied(status=400, error=f'body: {e}; send {{"scope": "wallet", "why": "..."}}')
         if not 0 < len(order.scope) <= LONGEST_SCOPE:
             return Denied(status=400, error=f"scope={order.scope[:LONGEST_SCOPE]!r}: {self._scopes}")

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import msgspec
-
 from kabobagool.replay.tape import FORMAT, VERSION, Opened, TapeError, TapeRecord, decode_records
+from kabobagool.unreadable import UNREADABLE
 
 CHUNK_BYTES: Final = 256 * 1024
 MAX_BLOCK_BYTES: Final = 256 * 1024 * 1024
@@ -82,7 +81,7 @@ class TapeReader:
     def _decoded(self, lines: bytes) -> list[TapeRecord]:
         try:
             return decode_records(lines)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as e:
+        except UNREADABLE as e:
             raise TapeError(
                 f"{self.path}: the block before byte {self.whole_bytes:,} is no {FORMAT} version {VERSION} ({e}); "
                 "it was not written by this program, or by a newer one"

@@ -213,11 +213,10 @@ async def _insist_on_an_answer(gate: "RedisGate", clock: Clock) -> None:
 
 def _is_away(error: GateUnreachableError) -> bool:
     """Whether nobody answered. A server that answers and refuses, a wrong password above all, goes on refusing."""
-    from redis.exceptions import AuthenticationError, BusyLoadingError, ConnectionError, TimeoutError  # noqa: A004
+    from redis.exceptions import AuthenticationError, ConnectionError, TimeoutError  # noqa: A004
 
     cause = error.__cause__
-    refused = isinstance(cause, AuthenticationError) and not isinstance(cause, BusyLoadingError)
-    return cause is None or (isinstance(cause, OSError | ConnectionError | TimeoutError) and not refused)
+    return cause is None or (isinstance(cause, OSError | ConnectionError | TimeoutError) and not isinstance(cause, AuthenticationError))
 
 
 async def _for_ever(part: Callable[[], Awaitable[None]], clock: Clock, *, name: str) -> None:

@@ -20,6 +20,7 @@ from kabobagool.engine.order_flow import NEVER_SENT, OUTCOME_NAMES, outcome_name
 from kabobagool.execution.journal import Journal, JournalError, JournalledIntent, JournalledOrder
 from kabobagool.gate.interface import GateUnreachableError, IntentNote
 from kabobagool.gate.redis_intents import RecordedIntent, RedisIntents, UnknownOrderError
+from kabobagool.unreadable import UNREADABLE
 
 LESS_RISK: Final = frozenset({Purpose.HEDGE, Purpose.UNWIND})
 SHOWN: Final = 200
@@ -162,7 +163,7 @@ def journalled(recorded: RecordedIntent) -> JournalledIntent:
     """The intent as its bot wrote it down. JournalError when that cannot be read."""
     try:
         return msgspec.json.decode(recorded.text, type=JournalledIntent)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as e:
+    except UNREADABLE as e:
         raise _unreadable(recorded, e) from None
 
 
@@ -170,7 +171,7 @@ def ends_of(recorded: RecordedIntent) -> dict[str, OrderOutcome]:
     """What became of its orders that have ended, by hash. JournalError when that cannot be read."""
     try:
         return {order_hash: _outcome(recorded.outcomes[order_hash]) for order_hash in recorded.ended}
-    except (msgspec.MsgspecError, ValueError, LookupError, TypeError, RecursionError) as e:
+    except (*UNREADABLE, LookupError, TypeError) as e:
         raise _unreadable(recorded, e) from None
 
 

@@ -16,6 +16,7 @@ import msgspec
 from kabobagool.domain.market import Side
 from kabobagool.domain.money import MOST_MICROS, Micros, parse_micros
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Rejection, Unknown
+from kabobagool.unreadable import UNREADABLE
 
 _LONGEST_TEXT: Final = 1_000
 """What the venue said is repeated, and it may say anything."""
@@ -230,7 +231,7 @@ def _decoded(body: object) -> object:
         return body
     try:
         return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except UNREADABLE:
         return body
 
 

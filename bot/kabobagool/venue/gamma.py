@@ -15,6 +15,7 @@ import msgspec
 
 from kabobagool.domain.market import FeeSchedule, Market
 from kabobagool.domain.money import Micros, Price
+from kabobagool.unreadable import UNREADABLE
 from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.errors import VenueError
 from kabobagool.venue.reader import Reader, ResponseError, decode, field_micros, field_tick, rough_micros
@@ -259,7 +260,7 @@ def _pair(item: Json, field: str, slug: str, *, default: tuple[str, str] | None 
     if isinstance(value, str) and value:
         try:
             value = msgspec.json.decode(value)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except UNREADABLE:
             raise ResponseError(f"{slug}: field {field}: {value[:80]!r} is not a JSON array") from None
     if value is None and default is not None:
         return default

@@ -13,6 +13,7 @@ from kabobagool.domain.book import Level
 from kabobagool.domain.market import Side
 from kabobagool.domain.moment import Milliseconds
 from kabobagool.domain.money import MOST_MICROS, PRICE_ONE, Micros, Price
+from kabobagool.unreadable import UNREADABLE
 from kabobagool.venue.errors import VenueError
 
 MAX_MICROS: Final = MOST_MICROS
@@ -265,7 +266,7 @@ _Known = _BookWire | _PriceChangeWire | _TickSizeWire | _LastTradeWire | _BestBi
 _KNOWN_TYPES: Final = frozenset(str(wire.__struct_config__.tag) for wire in _Known.__args__)
 _FRAME: Final[msgspec.json.Decoder[list[_Known] | _Known]] = msgspec.json.Decoder(list[_Known] | _Known, strict=False)
 _ANY: Final = msgspec.json.Decoder()
-_Rubbish = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+_Rubbish = (*UNREADABLE, TypeError)
 
 
 def decode_frame(frame: bytes | str) -> list[MarketEvent]:

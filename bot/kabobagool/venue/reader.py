@@ -17,6 +17,7 @@ import msgspec
 from kabobagool.clock import Clock
 from kabobagool.domain.moment import LAST_MILLISECOND
 from kabobagool.domain.money import MICRO, Micros, Price
+from kabobagool.unreadable import UNREADABLE
 from kabobagool.venue.errors import VenueError, retry_after_seconds
 from kabobagool.venue.messages import fast_micros, fast_price, fast_tick
 from kabobagool.venue.transport import HttpReply, HttpTransport, Params, TransportError, endpoint_of
@@ -132,7 +133,7 @@ def decode(shape: type[T], reply: HttpReply, endpoint: str) -> T:
     """Read a JSON body as `shape`. ResponseError naming the endpoint, and the field where it is known."""
     try:
         return msgspec.json.Decoder(shape, float_hook=Decimal).decode(reply.body)
-    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as e:
+    except (*UNREADABLE, ArithmeticError) as e:
         raise ResponseError(f"{endpoint}: {e}: {reply.body[:_SHOWN].decode('utf-8', 'replace')!r}") from None
 
 
