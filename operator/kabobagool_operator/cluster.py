@@ -43,6 +43,10 @@ class Cluster:
                 continue
         raise Expired(f"list {kind.plural}: expired {TRIES} times before all of it was read; chunk={chunk} is too small for this cluster")
 
+    async def ask_for(self, kind: Kind, namespace: str | None) -> None:
+        """Find out whether objects of this kind can be listed, with one short request however many there are."""
+        await self._rest.read(kind.path(namespace), query=[("limit", "1")])
+
     async def apply(
         self, kind: Kind, namespace: str, name: str, body: Mapping[str, Any], *, field_manager: str = FIELD_MANAGER, force: bool = True
     ) -> Body:

@@ -86,7 +86,7 @@ class Leading:
         said = False
         while True:
             try:
-                await self._at.cluster.list(ARB_MARKET, self._at.policy.namespace, chunk=1)
+                await self._at.cluster.ask_for(ARB_MARKET, self._at.policy.namespace)
             except ClusterError as e:
                 if not said:
                     log.warning("ArbMarkets cannot be listed; is the CRD installed?", extra={"error": str(e)})

@@ -23,7 +23,7 @@ GROUP = "operator"
 SMALL = 1_000
 SIZES = "OPERATOR_MARKETS"
 """Environment variable with the sizes, as `1000,5000`; by default the small one alone, for the large one takes many minutes."""
-RUNNING = 2_000
+RUNNING = 5_000
 """Up to so many Pods run. More would keep two cores busy with Pods for longer than a benchmark may take: there they are only made."""
 QUIET = "OPERATOR_QUIET_S"
 """Environment variable with the seconds for which it is left alone; by default the short ones."""
@@ -53,6 +53,7 @@ class Run:
     quiet_writes: int
     restarted_s: float
     restart_writes: int
+    restart_reads: int
 
 
 def benchmarks(scratch: Path) -> list[Benchmark]:
@@ -108,13 +109,14 @@ def _followed(place: Ground, operator: MeasuredOperator, markets: int, bare_s: f
     until(lambda: place.deployments() == markets, f"{markets} Deployments")
     made_s = operator.age_s
     settled_s = operator.until_settled(markets, phase)
-    writes = len(place.writes(beginning, AGENT))
+    writes, _ = place.asked(beginning, AGENT)
     cpu_s, resident_kib = operator.cpu_s(), operator.resident_kib()
     quiet_writes = _quiet(place, quiet_s)
     operator.stop()
     mark = place.plane.audit.mark()
     operator.start()
     restarted_s = operator.until_settled(markets, phase)
+    restart_writes, restart_reads = place.asked(mark, AGENT)
     return Run(
         markets=markets,
         bare_s=bare_s,
@@ -127,7 +129,8 @@ def _followed(place: Ground, operator: MeasuredOperator, markets: int, bare_s: f
         quiet_s=quiet_s,
         quiet_writes=quiet_writes,
         restarted_s=restarted_s,
-        restart_writes=len(place.writes(mark, AGENT)),
+        restart_writes=restart_writes,
+        restart_reads=restart_reads,
     )
 
 
@@ -135,7 +138,7 @@ def _quiet(place: Ground, seconds: float) -> int:
     """How much is written while nothing happens."""
     mark = place.plane.audit.mark()
     time.sleep(seconds)
-    return len(place.writes(mark, AGENT))
+    return place.asked(mark, AGENT)[0]
 
 
 def figures(runs: Sequence[Run]) -> Sequence[Figure]:
@@ -166,5 +169,6 @@ def _of_a_size(run: Run) -> Sequence[Figure]:
         beside("resident memory", run.resident_kib, "MiB", "without markets", run.empty_kib, memory, MIB_IN_KIB),
         beside("restart until all settled", run.restarted_s, "s", "first start until all settled", run.settled_s, Target(RESTART_S)),
         beside("writes of the restart", run.restart_writes, "writes", "one for each market", run.markets, Target(0.0)),
+        beside("reads of the restart", run.restart_reads, "reads", "one for each market", run.markets),
         beside(f"writes in {run.quiet_s:.0f} quiet seconds", run.quiet_writes, "writes", "one for each market", run.markets, Target(0.0)),
     ]

@@ -8,7 +8,7 @@ import pytest
 from tests.bench import operator
 
 MARKETS = 12
-RUN = partial(operator.Run, bare_s=1.0, made_s=2.0, settled_s=3.0, cpu_s=1.0, resident_kib=1.0, empty_kib=1.0, writes=4)
+RUN = partial(operator.Run, bare_s=1.0, made_s=2.0, settled_s=3.0, cpu_s=1.0, resident_kib=1.0, empty_kib=1.0, writes=4, restart_reads=4)
 
 
 @pytest.mark.usefixtures("kubernetes_binaries")
@@ -16,6 +16,7 @@ def test_a_few_markets_become_deployments_once_and_nothing_is_written_again(tmp_
     run = operator.measured(MARKETS, tmp_path, nodes=False, quiet_s=1.0)
     assert run.writes >= 4 * MARKETS
     assert (run.quiet_writes, run.restart_writes) == (0, 0)
+    assert run.restart_reads < MARKETS
     assert min(run.bare_s, run.made_s, run.settled_s, run.restarted_s, run.cpu_s) > 0
     figures = operator.figures([run])
     assert [found.met for found in figures if "quiet" in found.name or "writes of the restart" in found.name] == [True, True]
