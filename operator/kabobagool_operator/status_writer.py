@@ -22,7 +22,7 @@ from kabobagool_operator.report import seconds_until_worth_writing
 FIRST_WORDS_S: Final = 10.0
 """Most markets are found and have their turn within this; what is said of them before would be wrong by then.
 
-Thousands that are applied at once would cost a write each before the first bot is made.
+Thousands that are applied at once would cost a write each before the first bot is made; so the more of them, the longer it waits.
 """
 STARTING_S: Final = 1.0
 """Who starts a single bot wants to see that it starts."""
@@ -90,9 +90,10 @@ class StatusWriter:
         return since_s + self._patience_s(after.phase) - now_s
 
     def _patience_s(self, phase: Phase) -> float:
-        if (starting := self._starting()) > MANY_STARTING:
-            return max(BUSY_S, starting * BUSY_S_A_START)
-        return STARTING_S if phase is Phase.STARTING else FIRST_WORDS_S
+        unsaid_s = len(self._began) * BUSY_S_A_START
+        alone_s = STARTING_S if phase is Phase.STARTING else max(FIRST_WORDS_S, unsaid_s)
+        starting = self._starting()
+        return max(BUSY_S, starting * BUSY_S_A_START, alone_s) if starting > MANY_STARTING else alone_s
 
     def forget(self, name: str) -> None:
         """The ArbMarket is gone."""

@@ -23,7 +23,7 @@ GROUP = "operator"
 SMALL = 1_000
 SIZES = "OPERATOR_MARKETS"
 """Environment variable with the sizes, as `1000,5000`; by default the small one alone, for the large one takes many minutes."""
-RUNNING = 5_000
+RUNNING = 2_000
 """Up to so many Pods run. More would keep two cores busy with Pods for longer than a benchmark may take: there they are only made."""
 QUIET = "OPERATOR_QUIET_S"
 """Environment variable with the seconds for which it is left alone; by default the short ones."""

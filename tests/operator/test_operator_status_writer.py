@@ -9,6 +9,7 @@ from tests.operator.bot_objects import market
 from tests.support.virtual_clock import VirtualClock
 
 from kabobagool.clock import SystemClock
+from kabobagool_operator.arbmarket import Metadata
 from kabobagool_operator.arbmarket_status import Phase, Status
 from kabobagool_operator.caches import Caches
 from kabobagool_operator.events import Events
@@ -39,9 +40,9 @@ class Desk:
             starting=lambda: self.starting,
         )
 
-    async def write(self, before: Status, after: Status) -> float | None:
+    async def write(self, before: Status, after: Status, about: Metadata = RAIN) -> float | None:
         """Write, or put it off."""
-        return await self._writer.write(RAIN, before, after)
+        return await self._writer.write(about, before, after)
 
     def forget(self) -> None:
         """The market is gone."""
@@ -90,6 +91,16 @@ async def test_what_is_soon_no_longer_true_is_said_only_when_it_lasts(desk: Desk
     await desk.clock.advance(0.5)
     assert await desk.write(NOTHING, Status(phase=phase)) is None
     assert desk.phases == [phase]
+
+
+async def test_the_first_words_of_thousands_that_were_applied_at_once_wait_until_most_of_them_run(desk: Desk) -> None:
+    names = [f"rain-{number}" for number in range(1_000)]
+    for name in names:
+        await desk.write(NOTHING, Status(phase=Phase.PENDING), RAIN.model_copy(update={"name": name}))
+    await desk.clock.advance(FIRST_WORDS_S)
+    last = RAIN.model_copy(update={"name": names[-1]})
+    assert await desk.write(NOTHING, Status(phase=Phase.PENDING), last) == pytest.approx(60.0 - FIRST_WORDS_S)
+    assert desk.phases == []
 
 
 async def test_a_bot_of_a_busy_fleet_that_becomes_ready_meanwhile_costs_one_write(desk: Desk) -> None:
