@@ -12,7 +12,7 @@ AUDIT_STAMP := $(AUDIT)/.installed
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
-.PHONY: demo test bench fuzz lint format clean help install images sbom audit test-cluster simulate mutations
+.PHONY: demo test bench fuzz lint format clean help install images sbom audit test-cluster simulate mutations soak
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -30,6 +30,9 @@ test-cluster: $(STAMP) ## the whole thing on a real node, with faults; wants roo
 
 simulate: $(STAMP) ## bots through SEEDS=1000 histories of faults, kills and halts, judged by the exchange's books; build/simulation.json
 	@$(BIN)/kabobagool simulate --seeds $(or $(SEEDS),1000)
+
+soak: $(STAMP) ## the fleet for MINUTES (60) at real speed through every fault, watched for leaks and stalls; build/soak.json
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60)
 
 mutations: $(STAMP) ## deliberate bugs in the bot, and which promise of the simulation notices each
 	@$(BIN)/python -m tests.simulation.mutations

@@ -147,6 +147,17 @@ def open_exchange(options: ServeOptions, *, start_ms: int) -> Exchange:
     return Exchange(source, seed=options.seed, start_ms=start_ms, settings=settings, faults=faults)
 
 
+def open_clock(*, speed: float, start_ms: int) -> VenueClock:
+    """The clock of a venue whose books begin at `start_ms` and have been read by now.
+
+    In real time it shows the wall's time, as a venue does: traders go by their own clocks, and its stamps must not be as old as the reading
+    took. A faster one starts now, so that nobody misses its beginning; whoever trades there asks it for the time.
+    """
+    if speed == 1:
+        return VenueClock(wall_s=time.time, start_wall_s=start_ms / 1000, start_ms=start_ms)
+    return VenueClock.starting_now(time.time, speed=speed, start_ms=start_ms)
+
+
 def urls_of(venue: Venue, *, host: str, port: int) -> dict[str, Any]:
     """Where everything is, and which markets there are."""
     base, sockets = f"http://{host}:{port}", f"ws://{host}:{port}"
@@ -189,7 +200,7 @@ async def serve(options: ServeOptions, ready: Callable[[dict[str, Any]], None], 
     """
     start_ms = round(time.time() * 1000)
     exchange = await asyncio.to_thread(open_exchange, options, start_ms=start_ms)
-    clock = VenueClock.starting_now(time.time, speed=options.speed, start_ms=start_ms)
+    clock = open_clock(speed=options.speed, start_ms=start_ms)
     settings = VenueSettings(
         balance_micros=options.balance_micros,
         seed=options.seed,

@@ -145,6 +145,10 @@ class FaultPlan:
             after = replace(fault, kind=FaultKind.POST_ONLY_503, at_ms=until_ms - self._start_ms, for_ms=POST_ONLY_MS, count=None)
             self.add(after)
 
+    def end(self) -> None:
+        """Disarm every fault, those included whose time has not come."""
+        self._armed.clear()
+
     def active(self, kind: FaultKind | str, now_ms: int, *, token: str | None = None, slug: str | None = None) -> Fault | None:
         """Return the fault that strikes this occasion and use up one of its strikes; its `filled` is always decided."""
         self.tick(now_ms)

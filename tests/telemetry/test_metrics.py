@@ -44,6 +44,20 @@ class OneMarket:
         return self.unsettled
 
 
+@dataclass
+class OneLoop:
+    """What an event loop says of itself when it is asked."""
+
+    worst_s: float
+    running: int
+
+    def recent_worst_s(self) -> float:
+        return self.worst_s
+
+    def tasks(self) -> int:
+        return self.running
+
+
 @pytest.fixture
 def metrics() -> BotMetrics:
     return BotMetrics()
@@ -84,6 +98,7 @@ def everything_happened(metrics: BotMetrics) -> None:
     metrics.settled(lag_s=4.0)
     metrics.settlement_failed()
     metrics.loop_stalled(0.002)
+    metrics.watch_loop(OneLoop(worst_s=0.002, running=12))
 
 
 def test_the_page_is_what_the_table_says() -> None:

@@ -3,6 +3,9 @@
 import asyncio
 import time
 
+import pytest
+
+from kabobagool.telemetry import stalls
 from kabobagool.telemetry.metrics import BotMetrics
 from kabobagool.telemetry.stalls import StallMeter
 
@@ -56,6 +59,36 @@ async def test_stalls_reach_the_metrics() -> None:
     count = metrics.registry.get_sample_value("kabobagool_event_loop_stall_seconds_count")
     assert count is not None
     assert count >= 3
+
+
+async def test_the_worst_of_late_stays_for_everybody_who_asks_and_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stalls, "RECENT_S", 1.0)
+    metrics = BotMetrics()
+    async with StallMeter(interval_s=0.001) as meter:
+        metrics.watch_loop(meter)
+        await asyncio.sleep(0.02)
+        time.sleep(0.5)  # noqa: ASYNC251 - the fault under test
+        await asyncio.sleep(0.02)
+        for _ in range(2):
+            assert (metrics.registry.get_sample_value("kabobagool_event_loop_worst_stall_seconds") or 0) >= 0.45
+        async with asyncio.timeout(30):
+            while meter.recent_worst_s() >= 0.45:
+                await asyncio.sleep(0.05)
+        assert meter.worst_s >= 0.45
+
+
+async def test_a_task_that_never_ends_is_counted() -> None:
+    metrics = BotMetrics()
+    async with StallMeter() as meter:
+        metrics.watch_loop(meter)
+        before = metrics.registry.get_sample_value("kabobagool_event_loop_tasks")
+        assert before == len(asyncio.all_tasks())
+        forgotten = asyncio.create_task(asyncio.Event().wait())
+        assert metrics.registry.get_sample_value("kabobagool_event_loop_tasks") == before + 1
+        forgotten.cancel()
+        await asyncio.gather(forgotten, return_exceptions=True)
+        assert metrics.registry.get_sample_value("kabobagool_event_loop_tasks") == before
+    assert meter.tasks() == 0
 
 
 async def test_stopping_leaves_no_task_behind() -> None:

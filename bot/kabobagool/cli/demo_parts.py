@@ -1,6 +1,7 @@
 """The two processes of the demo: the paper exchange and the fleet, started, asked and stopped.
 
-Nothing of the exchange is imported: the demo talks to it the way any trader would, and to its `/admin` pages for the ledger.
+Nothing of the exchange is imported: the demo talks to it the way any trader would, and to its `/admin` pages for the ledger. A soak
+(`tests/soak`) runs the same two for longer.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,14 @@ class DemoError(Exception):
     """The demo cannot go on; the text says which part failed and what it said."""
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that runs in a process of its own, and the JSON that it said in its first line."""
+
+    process: asyncio.subprocess.Process
+    facts: dict[str, Any]
+
+
 class Asked:
     """Something that answers JSON over HTTP."""
 
@@ -51,9 +60,10 @@ class Asked:
 class Exchange(Asked):
     """The running paper exchange; `started` is the loop's time at which its books began to move."""
 
-    def __init__(self, session: aiohttp.ClientSession, urls: Mapping[str, Any], *, started: float) -> None:
+    def __init__(self, session: aiohttp.ClientSession, program: Program, *, started: float) -> None:
         super().__init__(session)
-        self.urls = urls
+        self.program = program
+        self.urls: Mapping[str, Any] = program.facts
         self.started = started
 
     async def ledger(self, address: str) -> dict[str, Any]:
@@ -68,11 +78,12 @@ class Exchange(Asked):
 class RunningFleet(Asked):
     """The running fleet, the address of its throw-away key, and where its page is."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, url: str, token: str, address: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, program: Program, *, address: str) -> None:
         super().__init__(session)
+        self.program = program
         self.address = address
-        self.url = url
-        self.token = token
+        self.url: str = program.facts["url"]
+        self.token: str = program.facts["token"]
 
     async def status(self) -> dict[str, Any]:
         """Its FleetSnapshot."""
@@ -95,33 +106,42 @@ class Play:
         return self.minutes * 60 / self.speed
 
 
-@asynccontextmanager
-async def start_exchange(play: Play) -> AsyncIterator[Exchange]:
+def start_exchange(play: Play) -> AbstractAsyncContextManager[Exchange]:
     """The paper exchange on all recorded markets side by side and some made-up ones."""
     offset_ms = TRADING_WINDOW_MS - play.minutes * 60_000
-    options = {
-        "--port": "0",
-        "--books": "recorded",
-        "--from-offset-ms": str(offset_ms),
-        "--duration-ms": str(play.minutes * 60_000),
-        "--synthetic": str(play.synthetic),
-        "--inject": str(play.inject),
-        "--speed": f"{play.speed:g}",
-        "--seed": str(play.seed),
-        "--balance": str(BALANCE_DOLLARS),
-        "--order-latency-ms": str(ORDER_LATENCY_MS),
-    }
-    arguments = [part for option in options.items() for part in option]
-    async with (
-        _process("paper exchange", ["-m", "paper_exchange", *arguments], _environment({})) as urls,
-        aiohttp.ClientSession() as session,
-    ):
-        yield Exchange(session, urls, started=asyncio.get_running_loop().time())
+    return run_exchange(
+        {
+            "--books": "recorded",
+            "--from-offset-ms": str(offset_ms),
+            "--duration-ms": str(play.minutes * 60_000),
+            "--synthetic": str(play.synthetic),
+            "--inject": str(play.inject),
+            "--speed": f"{play.speed:g}",
+            "--seed": str(play.seed),
+            "--balance": str(BALANCE_DOLLARS),
+            "--order-latency-ms": str(ORDER_LATENCY_MS),
+        }
+    )
 
 
 @asynccontextmanager
-async def start_fleet(exchange: Exchange, play: Play, *, folder: Path) -> AsyncIterator[RunningFleet]:
-    """Hydra, live on the paper exchange with a key made on the spot."""
+async def run_exchange(options: Mapping[str, str]) -> AsyncIterator[Exchange]:
+    """The paper exchange with these options, on a free port."""
+    arguments = ["-m", "paper_exchange", "--port", "0", *(part for option in options.items() for part in option)]
+    async with _running("paper exchange", arguments, _environment({})) as program, aiohttp.ClientSession() as session:
+        yield Exchange(session, program, started=asyncio.get_running_loop().time())
+
+
+def start_fleet(exchange: Exchange, play: Play, *, folder: Path) -> AbstractAsyncContextManager[RunningFleet]:
+    """Hydra as the demo has it: at the pace of the play, and with orders slowed down so that people can follow."""
+    return run_fleet(exchange, {"CLOCK_RATE": f"{play.speed:g}", "GLOBAL_ORDER_MIN_INTERVAL_S": "0.1"}, folder=folder)
+
+
+@asynccontextmanager
+async def run_fleet(
+    exchange: Exchange, variables: Mapping[str, str], *, folder: Path, errors: int | None = None
+) -> AsyncIterator[RunningFleet]:
+    """Hydra, live on all markets of the paper exchange with a key made on the spot. `errors`: a file for what it says on standard error."""
     key = "0x" + secrets.token_hex(32)
     environment = _environment(
         {
@@ -130,23 +150,22 @@ async def start_fleet(exchange: Exchange, play: Play, *, folder: Path) -> AsyncI
             "HOST": exchange.urls["clob"],
             "GAMMA_HOST": exchange.urls["gamma"],
             "MARKET_SOCKET_URL": exchange.urls["market_socket"],
-            "CLOCK_RATE": f"{play.speed:g}",
             "MARKET_PATTERNS": "*",
             "MAX_MARKETS": "100",
             "MIN_VOLUME": "0",
             "MIN_DURATION_HOURS": "0",
             "ENABLE_BOOK_SCREEN": "false",
             "DISCOVERY_INTERVAL_S": "60",
-            "GLOBAL_ORDER_MIN_INTERVAL_S": "0.1",
             "JOURNAL_PATH": str(folder / "journal.sqlite"),
             "TARGETS_PATH": str(folder / "targets.json"),
             "LOG_LEVEL": "ERROR",
             "LOG_FORMAT": "text",
+            **variables,
         }
     )
     command = ["-m", "kabobagool.cli.main", "hydra", "--json"]
-    async with _process("fleet", command, environment, folder=folder) as facts, aiohttp.ClientSession() as session:
-        yield RunningFleet(session, url=facts["url"], token=facts["token"], address=key_address(SecretStr(key)))
+    async with _running("fleet", command, environment, folder=folder, errors=errors) as program, aiohttp.ClientSession() as session:
+        yield RunningFleet(session, program, address=key_address(SecretStr(key)))
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -155,10 +174,10 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _process(
-    name: str, arguments: list[str], environment: dict[str, str], *, folder: Path | None = None
-) -> AsyncIterator[dict[str, Any]]:
-    """Run Python on `arguments` in `folder`; yields the JSON of its first line, and ends it with SIGTERM."""
+async def _running(
+    name: str, arguments: list[str], environment: dict[str, str], *, folder: Path | None = None, errors: int | None = None
+) -> AsyncIterator[Program]:
+    """Run Python on `arguments` in `folder`; ready when it has said its first line, and ended with the block."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -166,28 +185,34 @@ async def _process(
         env=environment,
         cwd=folder,
         stdout=pipe,
+        stderr=errors,
         stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # a Ctrl-C is the demo's alone: it stops its parts in order
     )
+    try:
+        yield Program(process, await _first_line(name, process))
+    finally:
+        await end(process)
+
+
+async def _first_line(name: str, process: asyncio.subprocess.Process) -> dict[str, Any]:
     assert process.stdout is not None  # noqa: S101 - it was asked for
     try:
-        try:
-            line = await asyncio.wait_for(process.stdout.readline(), START_PATIENCE_S)
-        except TimeoutError:
-            raise DemoError(f"the {name} was not ready after {START_PATIENCE_S:g} s") from None
-        if not line:
-            raise DemoError(f"the {name} ended with status {await process.wait()} before it was ready; what it said is above")
-        yield json.loads(line)
-    finally:
-        await _end(process)
+        line = await asyncio.wait_for(process.stdout.readline(), START_PATIENCE_S)
+    except TimeoutError:
+        raise DemoError(f"the {name} was not ready after {START_PATIENCE_S:g} s") from None
+    if not line:
+        raise DemoError(f"the {name} ended with status {await process.wait()} before it was ready; what it said is above")
+    facts: dict[str, Any] = json.loads(line)
+    return facts
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
+async def end(process: asyncio.subprocess.Process, patience_s: float = STOP_PATIENCE_S) -> int:
+    """Ask it to end with SIGTERM, kill it after `patience_s`; its exit status, negative for a signal."""
+    if process.returncode is None:
+        process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), STOP_PATIENCE_S)
+        return await asyncio.wait_for(process.wait(), patience_s)
     except TimeoutError:
         process.kill()
-        await process.wait()
+        return await process.wait()

@@ -82,7 +82,8 @@ async def trade(config: SupervisorConfig, *, redact: Callable[[str], str], annou
             metrics=metrics if settings.enable_metrics else None,
             clock=session.clock,
         )
-        async with StallMeter(on_lateness=metrics.loop_stalled):
+        async with StallMeter(on_lateness=metrics.loop_stalled) as meter:
+            metrics.watch_loop(meter)
             port = await server.start() if settings.enable_health_server else None
             quiet = asyncio.create_task(QuietMemory(supervisor.fleet.tasks, clock=session.clock).run(), name="quiet memory")
             try:

@@ -52,7 +52,8 @@ async def trade(settings: Settings, *, announce: Callable[[dict[str, object]], N
     from kabobagool.cli.compose import compose
 
     stop, metrics, doorway = stop_on_signals(), BotMetrics(), Doorway()
-    async with StallMeter(on_lateness=metrics.loop_stalled), _served(settings, doorway, metrics) as port:
+    async with StallMeter(on_lateness=metrics.loop_stalled) as meter, _served(settings, doorway, metrics) as port:
+        metrics.watch_loop(meter)
         patience_s = float(settings.start_patience_s)
         bot = await started(lambda: compose(settings, metrics), doorway, stop, patience_s=patience_s)
         if bot is None:

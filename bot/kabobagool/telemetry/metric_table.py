@@ -136,6 +136,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("settlement_lag_seconds", "histogram", (), "From a match to its confirmation.", buckets=PATIENT_S),
     Metric("settlements_failed_total", "counter", (), "Matched trades that failed to settle."),
     Metric("event_loop_stall_seconds", "histogram", (), "How late the event loop woke a sleeper.", buckets=SHORT_S),
+    Metric("event_loop_worst_stall_seconds", "gauge", (), "The latest that it woke one in the last minute or two.", "scrape"),
+    Metric("event_loop_tasks", "gauge", (), "Tasks of the event loop that are not done; what is never finished shows here.", "scrape"),
 )
 
 

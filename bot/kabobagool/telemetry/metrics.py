@@ -90,6 +90,18 @@ class GateState(Protocol):
     """Called with the seconds of every round trip."""
 
 
+class LoopNumbers(Protocol):
+    """How the event loop is."""
+
+    def recent_worst_s(self) -> float:
+        """Its worst lateness lately, in seconds."""
+        ...
+
+    def tasks(self) -> int:
+        """Tasks that are not done."""
+        ...
+
+
 class BotMetrics(Collector):
     """All metrics of one bot, in `registry` (a new one unless it is given). Not for use from several threads."""
 
@@ -107,6 +119,7 @@ class BotMetrics(Collector):
         self._market: MarketNumbers | None = None
         self._truths: list[EdgeNumbers] = []
         self._gates: list[GateState] = []
+        self._loops: list[LoopNumbers] = []
         self._states: tuple[str, ...] = ()
         self._start_at_zero()
         self.registry.register(self)
@@ -131,6 +144,10 @@ class BotMetrics(Collector):
         """Read the gate's numbers at every scrape, and be told of every round trip to it."""
         self._gates = [gate]
         gate.listeners.append(self._histograms["gate_round_trip_seconds"].observe)
+
+    def watch_loop(self, loop: LoopNumbers) -> None:
+        """Ask how the event loop is at every scrape."""
+        self._loops = [loop]
 
     def market_known(self, *, condition_id: str, slug: str, live: bool) -> None:
         """The market this bot trades, and whether with real orders."""
@@ -245,6 +262,8 @@ class BotMetrics(Collector):
             "gate_lost_today_dollars": [((), stakes.lost_today / MICRO) for stakes in self._stakes()],
             "gate_cap_dollars": [((reason,), cap / MICRO) for gate in self._gates for reason, cap in gate.caps.items()],
             "gate_lease_changes_total": [((), sum(gate.lease_changes for gate in self._gates))],
+            "event_loop_worst_stall_seconds": [((), loop.recent_worst_s()) for loop in self._loops],
+            "event_loop_tasks": [((), loop.tasks()) for loop in self._loops],
             "edges_seen_total": [((), sum(truth.seen for truth in self._truths))],
             "edges_rejected_total": _by_reason(truth.rejected for truth in self._truths),
             "edges_acted_on_total": [((), sum(truth.acted_on for truth in self._truths))],

@@ -195,6 +195,14 @@ async def add_faults(request: web.Request) -> web.Response:
     return reply([_fault_view(fault) for fault in faults])
 
 
+@routes.delete("/faults")
+async def end_faults(request: web.Request) -> web.Response:
+    """Nothing goes wrong any more, now or later, whatever was armed."""
+    venue_of(request).exchange.faults.end()
+    driver_of(request).wake()
+    return reply([])
+
+
 async def _fields(request: web.Request) -> View:
     body = await json_body(request)
     if not isinstance(body, dict):

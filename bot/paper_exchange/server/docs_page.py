@@ -52,7 +52,7 @@ def docs_page(venue: Venue) -> str:
 <h2>Books</h2><p>{escape(venue.settings.books)}. {escape(attribution)}</p>{_market_rows(venue)}
 <h2>Clock</h2><p>Venue time runs {clock["speed"]} times as fast as yours. <code>GET /time</code> tells it.</p>
 <h2>Where</h2><p>CLOB at <code>/</code>, Gamma at <code>/gamma</code>, sockets at <code>/ws/market</code> and <code>/ws/user</code>,
-the true state at <code>/admin/state</code>, faults by <code>POST /admin/faults</code>.</p>
+the true state at <code>/admin/state</code>, faults by <code>POST /admin/faults</code>, and <code>DELETE</code> there ends them all.</p>
 <h2>Faults</h2>{_bullets(faults)}
 </body></html>
 """

@@ -80,6 +80,21 @@ async def test_a_limit_with_headers_means_that_the_order_was_not_taken(session: 
         assert (await post(trader, paper.market.tokens[0]))[0] == 200
 
 
+async def test_faults_that_are_taken_away_strike_no_more_not_even_later(session: aiohttp.ClientSession) -> None:
+    async with paper_exchange_server(BOOKS) as paper:
+        trader = await RawTrader(session, paper.urls["clob"]).log_in()
+        faults = f"{trader.clob}/admin/faults"
+        armed = [{"kind": "restart_425", "for_ms": 600_000}, {"kind": "geoblocked", "at_ms": 3_600_000, "for_ms": 1}]
+        async with session.post(faults, json=armed) as reply:
+            assert len(await reply.json()) == 2
+        assert (await post(trader, paper.market.tokens[0]))[0] == 425
+        async with session.delete(faults) as reply:
+            assert await reply.json() == []
+        async with session.get(faults) as reply:
+            assert await reply.json() == []
+        assert (await post(trader, paper.market.tokens[0]))[0] == 200
+
+
 async def test_a_blocked_address_gets_a_page_instead_of_json_and_geoblock_says_so(session: aiohttp.ClientSession) -> None:
     async with paper_exchange_server(BOOKS) as paper:
         trader = await RawTrader(session, paper.urls["clob"]).log_in()

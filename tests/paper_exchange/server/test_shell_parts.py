@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from py_clob_client_v2.utilities import generate_orderbook_summary_hash, parse_raw_orderbook_summary
 from tests.support.paper import ScriptedBooks
 
+from paper_exchange.app import open_clock
 from paper_exchange.server.account_views import delayed_reply, failed_entry, filled_reply, order_view, trade_view
 from paper_exchange.server.book_views import book_view, level_changes, midpoint_text, price_change_entries
 from paper_exchange.server.clock import VenueClock
@@ -83,6 +84,13 @@ def test_venue_time_starts_at_wall_time_and_runs_speed_times_as_fast() -> None:
     assert clock.now_ms() == 1_120_000
     assert clock.wall_seconds_until(1_180_000) == pytest.approx(1.0)
     assert clock.wall_seconds_until(5) == 0
+
+
+def test_in_real_time_the_stamps_of_a_venue_are_not_as_old_as_reading_its_books_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    began_ms, ready_s = 1_000_000, 1_007.5
+    monkeypatch.setattr("paper_exchange.app.time.time", lambda: ready_s)
+    assert open_clock(speed=1.0, start_ms=began_ms).now_ms() == 1_007_500
+    assert open_clock(speed=10.0, start_ms=began_ms).now_ms() == began_ms, "a faster one is asked for its time, and nothing of it is missed"
 
 
 @pytest.mark.parametrize(("offset", "recent"), [(0, True), (29, True), (600, True), (300, False), (-31, False)])
