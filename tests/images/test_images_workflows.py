@@ -1,5 +1,6 @@
 """What the GitHub workflows promise: they parse, they do what .ci/run does, and nothing they run can be changed under them."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -57,6 +58,30 @@ def test_ci_runs_what_a_developer_s_ci_runs_and_the_real_node() -> None:
     assert any("bash .ci/run" in line for line in ran)
     assert any("make test-cluster" in line for line in ran)
     assert workflow("release.yml")["jobs"]["images"]["needs"] == ["versions", "ci"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "can", "said"),
+    [
+        ("35", True, "make test-cluster"),
+        ("34", True, "left out: the tests on a real node (make test-cluster), which may take 35 minutes: 34 of 34 are left"),
+        ("35", False, "left out: the tests on a real node (make test-cluster), for what is said above"),
+    ],
+    ids=["time and a machine", "no time", "no machine that can"],
+)
+def test_ci_tries_the_real_node_when_there_is_time_and_says_so_when_not(tmp_path: Path, minutes: str, can: bool, said: str) -> None:
+    script = tmp_path / ".ci" / "run"
+    stand_ins = {"bin/make": 'echo "make $*"', "bin/id": "echo 1000", ".venv/bin/python": f"exit {0 if can else 1}"}
+    for name, text in stand_ins.items():
+        program = tmp_path / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+    script.parent.mkdir()
+    script.write_text((ROOT / ".ci" / "run").read_text())
+    environment = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "CI_MINUTES": minutes}
+    done = subprocess.run(["bash", str(script)], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["make lint", "make test", said]
 
 
 def test_a_release_builds_every_image_as_the_build_script_does() -> None:

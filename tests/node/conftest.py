@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.cluster.binaries import BuildError
 from tests.cluster.kubectl import Kubectl
+from tests.node.api import Api, open_api
 from tests.node.faults import Fault, faults_of
 from tests.node.fleet import Fleet
 from tests.node.helm import CHART, Helm
@@ -103,30 +104,36 @@ def kubectl(place: Place) -> Kubectl:
 
 
 @pytest.fixture(scope="session")
+def api(place: Place) -> Iterator[Api]:
+    """The same, for those who look often."""
+    with open_api(place.kubeconfig) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
 def helm(place: Place, prepared: Prepared) -> Helm:
     """helm in the release's namespace."""
     return Helm(prepared.helm, place.kubeconfig, NAMESPACE)
 
 
 @pytest.fixture(scope="session")
-def fleet(place: Place, kubectl: Kubectl, helm: Helm, steps: Steps, request: pytest.FixtureRequest) -> Iterator[Fleet]:
+def fleet(place: Place, kubectl: Kubectl, api: Api, helm: Helm, steps: Steps, request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """The release, installed as a user does it, with every market running; uninstalled at the end."""
-    found = Fleet(kubectl, NAMESPACE, RELEASE)
+    found = Fleet(kubectl, api, NAMESPACE, RELEASE)
     request.config.stash[FLEET] = found
     kubectl("apply", "--filename", "-", stdin=json.dumps(restricted_namespace(NAMESPACE)))
     with steps.timed("helm install") as step:
         helm("install", RELEASE, str(CHART), "--values", helm.values_file(values_for(place)), "--wait", "--timeout", "5m")
         step.note("everything is ready, in a namespace that enforces Pod Security `restricted`")
-    with steps.timed("discovery finds the recorded markets, a bot runs for each") as step:
-        until(f"{RECORDED} markets", found.markets, lambda markets: len(markets) == RECORDED)
-        found.converged()
-        step.note(f"{RECORDED} bots")
-    with steps.timed("kubectl apply of a market"):
+    with steps.timed("discovery finds the recorded markets, a person applies one, a bot runs for each") as step:
         kubectl("apply", "--filename", "-", stdin=json.dumps(pin(found.exchange.made_up())))
+        until(f"{RECORDED} markets and one", found.markets, lambda markets: len(markets) == RECORDED + 1)
         found.converged()
+        step.note(f"{RECORDED + 1} bots")
     yield found
-    helm.run("uninstall", RELEASE, "--wait", "--timeout", "5m")
-    kubectl.run("delete", "namespace", NAMESPACE, "--timeout=60s")
+    if place.node is None:
+        helm.run("uninstall", RELEASE, "--wait", "--timeout", "5m")
+        kubectl.run("delete", "namespace", NAMESPACE, "--timeout=60s")
 
 
 @pytest.fixture

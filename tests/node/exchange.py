@@ -1,29 +1,27 @@
 """The paper exchange inside the cluster, as the judge: its ledger says what was really bought, and whether anything was bought twice.
 
-It is asked through the API server, as `kubectl get --raw` does, so the same works on any cluster. Amounts are millionths.
+It is asked through the API server, so that the same works on any cluster. Amounts are millionths.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median_low
 from typing import Any
 
-from tests.cluster.kubectl import Kubectl
-
-Body = dict[str, Any]
+from tests.node.api import Api, Body
 
 
 class Exchange:
     """The exchange behind one Service."""
 
-    def __init__(self, kubectl: Kubectl, namespace: str, service: str) -> None:
-        self._kubectl = kubectl
+    def __init__(self, api: Api, namespace: str, service: str) -> None:
+        self._api = api
         self._path = f"/api/v1/namespaces/{namespace}/services/{service}:8899/proxy"
 
     def state(self) -> Body:
         """Ledgers, orders, counters and faults at one moment."""
-        return self._get("/admin/state")
+        state: Body = self._api.get(f"{self._path}/admin/state")
+        return state
 
     def made_up(self) -> str:
         """The slug of the market that was never recorded, and which the tests leave to whoever applies it by hand."""
@@ -39,12 +37,11 @@ class Exchange:
 
     def fault(self, kind: str, **fields: Any) -> None:
         """Something goes wrong from now on."""
-        said = json.dumps({"kind": kind, **fields})
-        self._kubectl("create", "--raw", f"{self._path}/admin/faults", "--filename", "-", stdin=said)
+        self._api.post(f"{self._path}/admin/faults", {"kind": kind, **fields})
 
-    def faults(self) -> list[Body]:
-        """Those that are not over."""
-        return list(self.state()["faults"])
+    def end_faults(self) -> None:
+        """Nothing goes wrong any more."""
+        self._api.delete(f"{self._path}/admin/faults")
 
     def lost_replies(self) -> int:
         """How many orders were answered by a broken connection."""
@@ -57,10 +54,6 @@ class Exchange:
         hashes = [order["order_hash"] for order in state["orders"]]
         assert len(hashes) == len(set(hashes))
         assert not (twice := orders_that_follow_themselves(state["orders"])), f"bought twice: {twice}"
-
-    def _get(self, path: str) -> Body:
-        found: Body = json.loads(self._kubectl("get", "--raw", self._path + path))
-        return found
 
 
 def orders_that_follow_themselves(orders: Iterable[Body]) -> dict[str, list[Body]]:

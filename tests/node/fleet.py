@@ -3,15 +3,13 @@
 `converged` is what every fault of these tests must end in; `agrees` compares every bot with the exchange to the micro-dollar.
 """
 
-import json
 from decimal import Decimal
-from typing import Any
 
 from tests.cluster.kubectl import Kubectl
+from tests.node.api import Api, Body
 from tests.node.exchange import Exchange
 from tests.node.patience import PATIENCE_S, until
 
-Body = dict[str, Any]
 BOTS = "app.kubernetes.io/component=bot,app.kubernetes.io/managed-by=kabobagool"
 MICRO = 1_000_000
 
@@ -19,20 +17,20 @@ MICRO = 1_000_000
 class Fleet:
     """One release in one namespace."""
 
-    def __init__(self, kubectl: Kubectl, namespace: str, release: str) -> None:
+    def __init__(self, kubectl: Kubectl, api: Api, namespace: str, release: str) -> None:
         self.kubectl = kubectl
+        self.api = api
         self.namespace = namespace
         self.release = release
-        self.exchange = Exchange(kubectl, namespace, f"{release}-paper")
+        self.exchange = Exchange(api, namespace, f"{release}-paper")
 
     def markets(self) -> dict[str, Body]:
         """ArbMarkets by name."""
         return self.objects("arbmarkets")
 
-    def objects(self, kind: str, *selectors: str) -> dict[str, Body]:
+    def objects(self, kind: str, selector: str = "") -> dict[str, Body]:
         """Objects of a kind in the namespace, by name."""
-        chosen = [f"--selector={selector}" for selector in selectors]
-        return {body["metadata"]["name"]: body for body in self.kubectl.json("get", kind, *chosen)["items"]}
+        return self.api.objects(kind, self.namespace, selector)
 
     def bots(self) -> dict[str, Body]:
         """Pods of bots that are not about to end, by ArbMarket."""
@@ -41,12 +39,12 @@ class Fleet:
 
     def says(self, pod: str, path: str = "/status") -> Body:
         """What a bot says of itself."""
-        found: Body = json.loads(self.kubectl("get", "--raw", f"/api/v1/namespaces/{self.namespace}/pods/{pod}:8080/proxy{path}"))
+        found: Body = self.api.get(f"/api/v1/namespaces/{self.namespace}/pods/{pod}:8080/proxy{path}")
         return found
 
     def leader(self) -> str:
         """The operator's Pod that works; a Pod that was started anew is another leader to the Lease, and the same to us."""
-        return str(self.kubectl.json("get", "lease", "kabobagool-operator")["spec"]["holderIdentity"]).partition("_")[0]
+        return str(self.objects("leases")["kabobagool-operator"]["spec"]["holderIdentity"]).partition("_")[0]
 
     def has_condition(self, type_: str, reason: str, *, market: str = "", status: str = "") -> str:
         """The message of an ArbMarket (of one, or of any) that has it; empty when none has."""
@@ -63,6 +61,10 @@ class Fleet:
     def converged(self, *, patience_s: float = PATIENCE_S) -> None:
         """Wait until every Pod is ready, and every market runs, is not degraded, and is traded."""
         until("every market runs", self._unwell, lambda unwell: not unwell, patience_s=patience_s)
+
+    def rolled_out(self, what: str) -> None:
+        """Wait until a Deployment or StatefulSet, written as kubectl wants it, is as its template says and ready."""
+        until(f"{what} is rolled out", lambda: self.kubectl("rollout", "status", what, "--timeout=60s"))
 
     def complaints(self) -> list[str]:
         """What ArbMarkets say that is not as it should be, a line for each."""

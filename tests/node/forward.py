@@ -1,12 +1,11 @@
 """`kubectl port-forward`, as the chart's notes tell a user to open the fleet page."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster.binaries import KUBERNETES, command_of
+from tests.cluster.kubectl import command
 from tests.cluster.processes import free_port
 
 
@@ -15,14 +14,9 @@ def port_forward(kubeconfig: Path, namespace: str, what: str, port: int) -> Iter
     """The address on this machine that leads there while the block lasts; it may take a second to answer."""
     local = free_port()
     options = [f"--kubeconfig={kubeconfig}", f"--namespace={namespace}", "port-forward", what, f"{local}:{port}"]
-    forward = subprocess.Popen([*_kubectl(), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    forward = subprocess.Popen([*command(), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield f"http://127.0.0.1:{local}"
     finally:
         forward.kill()
         forward.wait()
-
-
-def _kubectl() -> list[str]:
-    on_path = shutil.which("kubectl")
-    return [on_path] if on_path and not KUBERNETES.binary.exists() else command_of("kubectl") or ["kubectl"]

@@ -1,8 +1,9 @@
 """The images that the real node runs, as archives that containerd imports: ours built from this checkout, and the few of others.
 
 `python -m tests.node.images` builds what is missing and prints the archives; `prepare.py` calls `build_archives` before a node starts. An
-archive lies under a key made of all it is built from, so that a second run takes what there is, and a changed source makes a new one. Every
-image is named localhost/..., which `--set global.imageRegistry=localhost` makes the chart use.
+archive lies under a key made of all it is built from, so that a second run takes what there is, and a changed source makes a new one; the
+packages of others are a layer below our code, which the engine keeps until constraints.txt or pyproject.toml changes. Every image is named
+localhost/..., which `--set global.imageRegistry=localhost` makes the chart use.
 """
 
 import fcntl
@@ -13,10 +14,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.build_images import IMAGES, ROOT, build, size_line, version
+from scripts.build_images import IMAGES, ROOT, build, version
 from scripts.container_engine import Engine, EngineError, find_engine
 from scripts.image_archive import ImageArchive
 from tests.cluster.binaries import cache_folder
@@ -31,7 +34,6 @@ SOURCES = (
     "operator", "pyproject.toml", "scripts/build_images.py", "scripts/image_environment.py",
 )  # fmt: skip
 """What our images are made of."""
-OWN_TOOLS = ("stand_ins.py", "pause/main.go")
 CERTIFICATES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """Where a machine behind a proxy that opens TLS usually says what to trust."""
 Say = Callable[[str], None]
@@ -42,50 +44,65 @@ def our_image(name: str) -> str:
     return f"{REGISTRY}/kabobagool-{name}:{version()}"
 
 
-def all_images() -> tuple[str, ...]:
-    """The names of all images that the archives hold."""
-    return (*(our_image(name) for name in IMAGES), stand_ins.redis_image(), PAUSE_IMAGE)
-
-
-def existing_archives(key: str = "") -> list[Path]:
-    """The archives of this very checkout, or of the sources with that key; empty when they are not built."""
-    folder = _folder() / (key or _key())
-    return sorted(folder.glob("*.tar")) if (folder / "complete").exists() else []
+def existing_archives() -> list[Path]:
+    """The archives of this very checkout; empty when they are not all built."""
+    found = [_found(kind, _key(kind)) for kind in KINDS]
+    return [archive for archives in found for archive in archives] if all(found) else []
 
 
 def build_archives(say: Say) -> list[Path]:
     """An archive for each image, made now if this machine has not yet. Raises EngineError."""
-    folder = _folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / "lock"):
-        key = _key()  # once: what changes while it is built belongs to the next build
-        if found := existing_archives(key):
-            return found
-        _make_all(_engine(say), folder / key, say)
-        (folder / key / "complete").touch()
-        kept = sorted((made for made in folder.iterdir() if made.is_dir()), key=lambda made: made.stat().st_mtime)
-        for older in kept[:-2]:  # the one before may be in use by a node that is about to start
-            shutil.rmtree(older)
-        return existing_archives(key)
+    _folder().mkdir(parents=True, exist_ok=True)
+    with _alone(_folder() / "lock"):
+        return [archive for kind in KINDS for archive in _built(kind, say)]
 
 
 def _folder() -> Path:
     return cache_folder() / "node" / "images"
 
 
-def _make_all(engine: Engine, folder: Path, say: Say) -> None:
-    folder.mkdir(exist_ok=True)
+def _found(kind: str, key: str) -> list[Path]:
+    folder = _folder() / kind / key
+    return sorted(folder.glob("*.tar")) if (folder / "complete").exists() else []
+
+
+def _built(kind: str, say: Say) -> list[Path]:
+    key = _key(kind)  # once: what changes while it is built belongs to the next build
+    if found := _found(kind, key):
+        return found
+    folder = _folder() / kind / key
+    folder.mkdir(parents=True, exist_ok=True)
+    KINDS[kind].make(_engine(say), folder, say)
+    (folder / "complete").touch()
+    for older in sorted(folder.parent.iterdir(), key=lambda made: made.stat().st_mtime)[:-2]:
+        shutil.rmtree(older)  # the one before may be in use by a node that is about to start
+    return _found(kind, key)
+
+
+def _make_ours(engine: Engine, folder: Path, say: Say) -> None:
     base = stand_ins.python_base(engine, say)
-    for name in IMAGES:
-        say(f"building {our_image(name)} with {engine.name} ...")
-        build(engine, name, our_image(name), base=base, ca_bundle=_certificates())
-        engine.save_image(our_image(name), folder / f"{name}.tar")
+    with ThreadPoolExecutor() as beside:
+        made = [beside.submit(_make_one, engine, name, base, folder, say) for name in IMAGES]
+        _write_base_layers(engine, base, folder)
+        for image in made:
+            image.result()
+
+
+def _make_one(engine: Engine, name: str, base: str, folder: Path, say: Say) -> None:
+    say(f"building {our_image(name)} with {engine.name} ...")
+    build(engine, name, our_image(name), base=base, ca_bundle=_certificates())
+    engine.save_image(our_image(name), folder / f"{name}.tar")
+    say(f"built {our_image(name)}")
+
+
+def _write_base_layers(engine: Engine, base: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as aside:
         engine.save_image(base, Path(aside, "base.tar"))
-        below = ImageArchive(Path(aside, "base.tar"))
-        (folder / BASE_LAYERS).write_text(json.dumps([layer.digest for layer in below.layers]))
-        for name in IMAGES:
-            say(size_line(name, ImageArchive(folder / f"{name}.tar"), below))
+        layers = ImageArchive(Path(aside, "base.tar")).layers
+        (folder / BASE_LAYERS).write_text(json.dumps([layer.digest for layer in layers]))
+
+
+def _make_others(engine: Engine, folder: Path, say: Say) -> None:
     engine.save_image(stand_ins.build_redis(engine, say), folder / "redis.tar")
     engine.save_image(stand_ins.build_pause(engine), folder / "pause.tar")
 
@@ -103,11 +120,10 @@ def _certificates() -> Path | None:
     return next((Path(name) for name in named if name and Path(name).is_file()), None)
 
 
-def _key() -> str:
+def _key(kind: str) -> str:
     """The same for the same sources, wherever they lie."""
-    digest = hashlib.sha256("\n".join(all_images()).encode())
-    sources = [ROOT / name for name in SOURCES] + [Path(__file__).parent / name for name in OWN_TOOLS]
-    for source in sources:
+    digest = hashlib.sha256("\n".join(KINDS[kind].images()).encode())
+    for source in (ROOT / name for name in KINDS[kind].sources):
         files = [source] if source.is_file() else sorted(file for file in source.rglob("*") if _counts(file))
         for file in files:
             digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
@@ -117,6 +133,22 @@ def _key() -> str:
 def _counts(file: Path) -> bool:
     private = file.name == "base.env" or file.name.endswith(".local.env")
     return file.is_file() and "__pycache__" not in file.parts and not private
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Images that are made together: their names, what they are made of, and how they get into a folder."""
+
+    images: Callable[[], tuple[str, ...]]
+    sources: tuple[str, ...]
+    make: Callable[[Engine, Path, Say], None]
+
+
+KINDS = {
+    "ours": _Kind(lambda: tuple(our_image(name) for name in IMAGES), (*SOURCES, "tests/node/stand_ins.py"), _make_ours),
+    "others": _Kind(lambda: (stand_ins.redis_image(), PAUSE_IMAGE), ("tests/node/stand_ins.py", "tests/node/pause/main.go"), _make_others),
+}
+"""Each with a key of its own: a change of our code makes the images of others none the older."""
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import fcntl
 import subprocess
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -84,13 +85,17 @@ class Node:
         """Return when the node is ready and the images, docker archives, are in it."""
         self._take_the_machine()
         self._write_files()
-        self.plane.start()
-        self._make_network()
-        self._start_runtime(images)
-        self._start_programs()
-        self._wait("the node is ready", lambda: "True" in self._ready())
-        self._policies.start()  # it wants to find the node
-        offer_volumes(self.kubectl())
+        self._start_runtime()
+        with ThreadPoolExecutor() as beside:  # what lasts longest goes on while everything else starts
+            imported = [beside.submit(self.import_image, archive) for archive in images]
+            self.plane.start()
+            self._make_network()
+            self._start_programs()
+            self._wait("the node is ready", lambda: "True" in self._ready())
+            self._policies.start()  # it wants to find the node
+            offer_volumes(self.kubectl())
+            for image in imported:
+                image.result()
         return self
 
     def stop(self) -> None:
@@ -159,11 +164,9 @@ class Node:
         ):
             subprocess.run(["ip", *line.split()], check=True)
 
-    def _start_runtime(self, images: Iterable[Path]) -> None:
+    def _start_runtime(self) -> None:
         self.containerd.start()
         self._wait("the container runtime answers", lambda: SOCKET.exists() and self._runtime_answers())
-        for archive in images:
-            self.import_image(archive)
 
     def _start_programs(self) -> None:
         for server in (self.kubelet, *self._others):

@@ -62,6 +62,8 @@ makeIPTablesUtilChains: false
 imageGCHighThresholdPercent: 100
 syncFrequency: 10s
 nodeStatusUpdateFrequency: 4s
+featureGates: {{KubeletCrashLoopBackOffMax: true}}
+crashLoopBackOff: {{maxContainerRestartPeriod: 10s}}
 resolvConf: ""
 clusterDNS: ["{dns}"]
 clusterDomain: cluster.local

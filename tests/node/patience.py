@@ -1,5 +1,6 @@
 """Waiting for a cluster: look until something holds, and say what was seen last when it never does."""
 
+import subprocess
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -22,7 +23,7 @@ def until(what: str, look: Callable[[], Seen], holds: Callable[[Seen], bool] = b
             if holds(found):
                 return found
             seen = repr(found)
-        except (AssertionError, KeyError, ValueError, OSError) as error:
+        except (AssertionError, KeyError, ValueError, OSError, subprocess.TimeoutExpired) as error:
             seen = f"{type(error).__name__}: {error}"
         if time.monotonic() > deadline:
             raise NeverError(f"never in {patience_s:.0f} s: {what}; seen last: {seen[:3000]}")

@@ -27,6 +27,7 @@ GLOBAL_ORDER_MIN_INTERVAL_S=0.1
 # A dislocation lasts seconds; a machine that is busy with all of this at once may see it late.
 MAX_LEG_AGE_MS=5000
 MAX_LEG_SKEW_MS=1000
+HEALTH_PRICE_STALENESS_THRESHOLD=20
 """
 Values = dict[str, Any]
 
@@ -35,8 +36,8 @@ def values_for(place: Place) -> Values:
     """The values file of the installation."""
     return {
         "global": {"imageRegistry": place.registry},
-        "operator": {"statusIntervalSeconds": 1, "rollout": {"canarySeconds": 10}},
-        "discovery": {"intervalSeconds": 10, "profile": "recorded"},
+        "operator": {"statusIntervalSeconds": 1, "rollout": {"canarySeconds": 5}},
+        "discovery": {"intervalSeconds": 5, "profile": "recorded"},
         "profiles": {"recorded": PROFILE},
         "paperExchange": {"markets": RECORDED, "syntheticMarkets": 1, "inject": 150, "balance": "50000"},
         "networkPolicies": {"apiServer": {"ports": [443, *_ports_of_the_api_server(place)]}},

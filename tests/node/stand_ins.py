@@ -39,14 +39,10 @@ _PAUSE_IMAGE = 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["
 
 def python_base(engine: Engine, say: Say) -> str:
     """What our images are built on here: the Dockerfiles' own base where it can be had. Raises EngineError."""
-    real, stand_in = base_of("bot"), _name("kabobagool-base", _ROOT_IMAGE, PYTHON_PACKAGES)
-    if engine.has_image(stand_in):
-        return stand_in
-    if engine.has_image(real) or engine.fetch(real, FETCH_S):
+    real = base_of("bot")
+    if not engine.has_image(_stand_in_name()) and (engine.has_image(real) or engine.fetch(real, FETCH_S)):
         return real
-    say(f"{real} is out of reach: making {stand_in} from Debian's packages, about a minute ...")
-    _build_root(engine, stand_in, say)
-    return stand_in
+    return _stand_in(engine, say)
 
 
 def redis_image() -> str:
@@ -63,7 +59,7 @@ def build_redis(engine: Engine, say: Say) -> str:
         _build(engine, name, f"FROM {real}\n")
         return name
     say(f"{real} is out of reach: making {name} from Debian's redis-server ...")
-    _build(engine, name, _REDIS_IMAGE.format(base=_name("kabobagool-base", _ROOT_IMAGE, PYTHON_PACKAGES)))
+    _build(engine, name, _REDIS_IMAGE.format(base=_stand_in(engine, say)))
     return name
 
 
@@ -85,6 +81,19 @@ def install(packages: Sequence[str], say: Say) -> None:
     say(f"installing Debian packages: {' '.join(packages)}")
     for command in ("apt-get update -q", f"{line} -q -y"):
         _run(command.split(), environment={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def _stand_in_name() -> str:
+    return _name("kabobagool-base", _ROOT_IMAGE, PYTHON_PACKAGES)
+
+
+def _stand_in(engine: Engine, say: Say) -> str:
+    """Debian with its own Python, made once."""
+    name = _stand_in_name()
+    if not engine.has_image(name):
+        say(f"making {name} from Debian's packages, about a minute ...")
+        _build_root(engine, name, say)
+    return name
 
 
 def _build_root(engine: Engine, name: str, say: Say) -> None:

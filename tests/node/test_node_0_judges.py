@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from tests.cluster.processes import free_port
+from tests.node.api import Api
 from tests.node.exchange import orders_that_follow_themselves
 from tests.node.patience import NeverError, until
 from tests.node.steps import Steps
@@ -39,6 +41,12 @@ def test_a_leg_that_is_sent_again_after_it_filled_is_seen_even_when_it_is_hedged
 def test_waiting_in_vain_says_what_was_seen_last() -> None:
     with pytest.raises(NeverError, match="never in 0 s: it is 3; seen last: 2"):
         until("it is 3", lambda: 2, lambda seen: seen == 3, patience_s=0)
+
+
+def test_a_cluster_that_does_not_answer_is_waited_for() -> None:
+    api = Api(f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(NeverError, match="ConnectionError: GET /version"):
+        until("it answers", lambda: api.get("/version"), patience_s=0)
 
 
 def test_a_step_that_fails_is_in_the_table_as_failed() -> None:

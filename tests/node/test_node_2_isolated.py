@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.kubectl import Kubectl
 from tests.node.fleet import Fleet
 from tests.node.machine import Node
+from tests.node.patience import until
 from tests.node.release import NAMESPACE, RELEASE
 from tests.node.steps import Steps
 
@@ -31,7 +32,7 @@ import asyncio, json, os
 from kabobagool.gate.redis_url import connect
 
 async def attempt(*command):
-    client = connect(os.environ["REDIS_URL"], timeout_s=4)
+    client = connect(os.environ["REDIS_URL"], timeout_s=30)
     try:
         return str(await client.execute_command(*command))
     except Exception as error:
@@ -44,7 +45,7 @@ async def main():
 
 asyncio.run(main())
 """
-CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=4).close()"
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=15).close()"
 OTHERS_KEYS = (
     ("HGETALL", "kabobagool:{dry-run}:halts"),
     ("HSET", "kabobagool:{0x0000000000000000000000000000000000000001}:halts", "wallet", "x"),
@@ -88,7 +89,7 @@ def test_a_pod_from_elsewhere_reaches_neither_redis_nor_a_bot(fleet: Fleet, own_
         bot = next(iter(fleet.bots().values()))["status"]["podIP"]
         for host, port in ((f"{RELEASE}-redis.{NAMESPACE}.svc", 6379), (bot, 8080), (f"{RELEASE}-paper.{NAMESPACE}.svc", 8899)):
             assert not ask(host, port), f"{host}:{port} let it in"
-        assert ask("kubernetes.default.svc", 443), "it reaches what nobody forbids"
+        until("it reaches what nobody forbids", lambda: ask("kubernetes.default.svc", 443))
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def _stranger(fleet: Fleet, node: Node) -> Iterator[Callable[[str, int], bool]]:
     kubectl = node.kubectl("default")
     kubectl("run", "stranger", f"--image={image}", "--command", "--", "python", "-c", "import time; time.sleep(3600)")
     try:
-        kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/stranger")
+        kubectl("wait", "--for=condition=Ready", "--timeout=110s", "pod/stranger")
         yield lambda host, port: kubectl.run("exec", "stranger", "--", "python", "-c", CONNECT, host, str(port)).returncode == 0
     finally:
         kubectl("delete", "pod", "stranger", "--now")

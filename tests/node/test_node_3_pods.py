@@ -11,15 +11,16 @@ from tests.node.patience import until
 from tests.node.release import PINNED
 
 AWAY_S = 15.0
+DRAIN_S = 15.0
 EVERYTHING_BUT_THE_VENUE = "app.kubernetes.io/component!=paper"
 
 
 def test_bots_that_are_deleted_come_back_and_know_what_they_own(fleet: Fleet, kubectl: Kubectl, fault: Fault) -> None:
-    before = {pod["metadata"]["uid"] for pod in fleet.bots().values()}
+    before = _bots(fleet)
     with fault("all bot pods are killed") as step:
         kubectl("delete", "pods", "--selector", BOTS, "--grace-period=0", "--force")
         said(step, fleet.until_condition("Ready", "Starting"))
-        until("other bots", lambda: not before & {pod["metadata"]["uid"] for pod in fleet.bots().values()})
+        until("other bots", lambda: not before & _bots(fleet))
 
 
 def test_deployments_that_are_deleted_are_made_again(fleet: Fleet, kubectl: Kubectl, fault: Fault) -> None:
@@ -41,36 +42,35 @@ def test_deployments_that_are_edited_are_repaired(fleet: Fleet, kubectl: Kubectl
 
 
 def test_the_fleet_goes_on_when_the_leader_is_killed(fleet: Fleet, kubectl: Kubectl, fault: Fault) -> None:
-    bots = {pod["metadata"]["uid"] for pod in fleet.bots().values()}
+    bots = _bots(fleet)
     with fault("the operator's leader is killed") as step:
         leader = fleet.leader()
         kubectl("delete", "pod", leader, "--grace-period=0", "--force")
         other = until("another leader", fleet.leader, lambda now: now not in ("", leader))
         step.note(f"{other} leads")
-    assert bots == {pod["metadata"]["uid"] for pod in fleet.bots().values()}, "no bot noticed"
+    assert bots == _bots(fleet), "no bot noticed"
 
 
 def test_the_fleet_trades_on_while_the_api_server_is_away(fleet: Fleet, own_node: Node, fault: Fault) -> None:
-    bots = {pod["metadata"]["uid"] for pod in fleet.bots().values()}
+    bots = _bots(fleet)
     with fault("the API server is away and comes back") as step:
         own_node.plane.kill_api_server()
         time.sleep(AWAY_S)
         own_node.plane.restart_api_server()
         step.note(f"away for {AWAY_S:.0f} s")
-    assert bots == {pod["metadata"]["uid"] for pod in fleet.bots().values()}, "no bot was started again"
+    assert bots == _bots(fleet), "no bot was started again"
 
 
 def test_a_drained_node_stops_the_fleet_and_an_uncordoned_one_brings_it_back(fleet: Fleet, own_node: Node, fault: Fault) -> None:
     """All but the exchange, which stands for a venue far away. The budget keeps one operator, so the drain ends with a timeout."""
     kubectl = own_node.kubectl()
     with fault("the node is drained of everything but the exchange") as step:
+        before = _bots(fleet)
         try:
             kubectl("cordon", NODE_NAME)
             until("the scheduler knows that the node is closed", lambda: _is_refused(kubectl))
-            drained = kubectl.run(
-                "drain", NODE_NAME, "--delete-emptydir-data", f"--pod-selector={EVERYTHING_BUT_THE_VENUE}", "--timeout=60s"
-            )
-            assert "disruption budget" in drained.stderr, drained.stderr
+            until("only the budget keeps a Pod here", lambda: _drain(kubectl), lambda heard: "disruption budget" in heard)
+            until("every bot had to go", lambda: not before & _bots(fleet))
             said(step, fleet.until_condition("Degraded", "Unschedulable"))
         finally:
             kubectl("uncordon", NODE_NAME)
@@ -90,9 +90,20 @@ def test_a_bot_without_enough_memory_is_said_and_more_heals(fleet: Fleet, kubect
         try:
             _patch(kubectl, '{"spec": {"bot": {"resources": {"requests": {"memory": "24Mi"}, "limits": {"memory": "24Mi"}}}}}')
             said(step, fleet.until_condition("Degraded", "CrashLoop", market=PINNED))
-            assert "OOMKilled" in str(fleet.bots()[PINNED]["status"])
+            until("the kernel ended it", lambda: "OOMKilled" in str(fleet.bots()[PINNED]["status"]))
         finally:
             _patch(kubectl, '{"spec": {"bot": {"resources": null}}}')
+
+
+def _bots(fleet: Fleet) -> set[str]:
+    """The Pods of bots that are not about to end."""
+    return {pod["metadata"]["uid"] for pod in fleet.bots().values()}
+
+
+def _drain(kubectl: Kubectl) -> str:
+    """What an attempt said: there is always a Pod that must stay, so it ends with its time."""
+    chosen = f"--pod-selector={EVERYTHING_BUT_THE_VENUE}"
+    return kubectl.run("drain", NODE_NAME, "--delete-emptydir-data", chosen, f"--timeout={DRAIN_S:.0f}s").stderr
 
 
 def _is_refused(kubectl: Kubectl) -> bool:

@@ -12,6 +12,7 @@ from tests.node.release import RELEASE
 from tests.node.storage import folder_of_claim
 
 SERVER = f"statefulset/{RELEASE}-redis"
+POD = "app.kubernetes.io/component=redis"
 CLAIM = f"data-{RELEASE}-redis-0"
 BLOCK = 1 << 20
 
@@ -21,16 +22,16 @@ def test_a_gate_that_lost_everything_is_told_again_by_the_bots(fleet: Fleet, kub
         kubectl("scale", SERVER, "--replicas=0")
         said(step, fleet.until_condition("Degraded", "GateUnavailable"))
         disk = folder_of_claim(kubectl, CLAIM)
-        until("its files are closed", lambda: kubectl.json("get", "pods", f"--selector={_POD}")["items"], lambda pods: not pods)
+        until("its files are closed", lambda: fleet.objects("pods", POD), lambda pods: not pods)
         _wipe(disk)
         kubectl("scale", SERVER, "--replicas=1")
-        kubectl("rollout", "status", SERVER, "--timeout=90s")
+        fleet.rolled_out(SERVER)
 
 
 def test_a_gate_that_is_killed_is_back_with_what_it_wrote_down(fleet: Fleet, kubectl: Kubectl, fault: Fault) -> None:
     with fault("Redis is killed"):
         kubectl("delete", "pod", f"{RELEASE}-redis-0", "--grace-period=0", "--force")
-        kubectl("rollout", "status", SERVER, "--timeout=90s")
+        fleet.rolled_out(SERVER)
 
 
 def test_a_full_disk_stops_new_pairs_and_room_lets_them_go_on(fleet: Fleet, kubectl: Kubectl, own_node: Node, fault: Fault) -> None:
@@ -41,9 +42,6 @@ def test_a_full_disk_stops_new_pairs_and_room_lets_them_go_on(fleet: Fleet, kube
             said(step, fleet.until_condition("Degraded", "GateUnavailable"))
         finally:
             ballast.unlink()
-
-
-_POD = "app.kubernetes.io/component=redis"
 
 
 def _wipe(folder: Path) -> None:

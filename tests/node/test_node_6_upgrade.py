@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from tests.cluster.kubectl import Kubectl
@@ -25,9 +26,12 @@ def test_an_upgrade_rolls_the_bots_and_a_rollback_brings_them_back_while_they_tr
 ) -> None:
     before = _hashes(fleet)
     changed = values_for(place) | {"bot": {"environment": {"COOLDOWN_MAX_S": "7"}}}
-    with fault("helm upgrade with other settings of the bots") as step:
-        helm("upgrade", RELEASE, str(CHART), "--values", helm.values_file(changed), "--wait", "--timeout", "5m")
-        said(step, fleet.until_condition("Ready", "RolloutPending"))
+    with fault("helm upgrade with other settings of the bots") as step, ThreadPoolExecutor() as beside:
+        upgraded = beside.submit(helm, "upgrade", RELEASE, str(CHART), "--values", helm.values_file(changed), "--wait", "--timeout", "5m")
+        try:  # the bots that wait for their turn may have had it before helm is satisfied
+            said(step, fleet.until_condition("Ready", "RolloutPending"))
+        finally:
+            upgraded.result()
         until("every bot has the new settings", lambda: _hashes(fleet), lambda now: not before & now)
     with fault("helm rollback"):
         helm("rollback", RELEASE, "--wait", "--timeout", "5m")
@@ -51,13 +55,14 @@ def _second_fleet(fleet: Fleet, place: Place, prepared: Prepared) -> Iterator[Fl
     helm = Helm(prepared.helm, place.kubeconfig, SECOND_NAMESPACE)
     _apply(place.kubectl(None), restricted_namespace(SECOND_NAMESPACE), *_shared_gate(fleet.kubectl), _way_in())
     try:
-        helm("install", SECOND, str(CHART), "--values", helm.values_file(_values(place)), "--wait", "--timeout", "5m")
-        _lead_to_the_first_exchange(kubectl)
+        helm("install", SECOND, str(CHART), "--values", helm.values_file(_values(place)))
+        second = Fleet(kubectl, fleet.api, SECOND_NAMESPACE, f"{SECOND}-kabobagool")
+        _lead_to_the_first_exchange(second)
         _apply(kubectl, pin(fleet.exchange.made_up()))
-        yield Fleet(kubectl, SECOND_NAMESPACE, f"{SECOND}-kabobagool")
+        yield second
     finally:
         helm.run("uninstall", SECOND, "--wait", "--timeout", "5m")
-        kubectl.run("delete", "namespace", SECOND_NAMESPACE, "--timeout=60s")
+        kubectl.run("delete", "namespace", SECOND_NAMESPACE, "--wait=false")
         fleet.kubectl.run("delete", "networkpolicy", WAY_IN)
 
 
@@ -74,12 +79,12 @@ def _values(place: Place) -> Values:
     }
 
 
-def _lead_to_the_first_exchange(kubectl: Kubectl) -> None:
+def _lead_to_the_first_exchange(second: Fleet) -> None:
     exchange = f"{RELEASE}-paper.{NAMESPACE}.svc:8899"
     venue = {"GAMMA_URL": f"http://{exchange}/gamma", "CLOB_URL": f"http://{exchange}", "WS_URL": f"ws://{exchange}/ws/market"}
-    operator = f"deployment/{SECOND}-kabobagool-operator"
-    kubectl("set", "env", operator, *(f"KABOBAGOOL_{name}={url}" for name, url in venue.items()))
-    kubectl("rollout", "status", operator, "--timeout=100s")
+    operator = f"deployment/{second.release}-operator"
+    second.kubectl("set", "env", operator, *(f"KABOBAGOOL_{name}={url}" for name, url in venue.items()))
+    second.rolled_out(operator)
 
 
 def _shared_gate(kubectl: Kubectl) -> Iterator[Values]:
