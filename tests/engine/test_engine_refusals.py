@@ -139,6 +139,15 @@ async def test_a_journal_that_cannot_be_written_sends_nothing_and_degrades(tmp_p
         assert rig.execution.sent == []
 
 
+async def test_a_market_whose_journal_failed_does_not_say_so_for_ever_when_nothing_is_to_be_bought(tmp_path: Path) -> None:
+    async with engine_rig(tmp_path) as rig:
+        rig.journal.disk_full = True
+        await rig.show_for(1, "0.48", "0.45", every_s=0.5)
+        assert (rig.engine.state(), len(rig.engine.degraded)) == (EngineState.DEGRADED, 1)
+        await rig.show_for(TRIED_AGAIN_S, "0.60", "0.55", every_s=0.5)
+        assert (rig.engine.state(), rig.engine.degraded) == (EngineState.WATCHING, [])
+
+
 async def test_a_journal_that_can_be_written_again_is_tried_after_half_a_minute_and_again_while_it_cannot(tmp_path: Path) -> None:
     async with engine_rig(tmp_path) as rig:
         rig.journal.disk_full = True

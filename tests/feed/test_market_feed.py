@@ -316,7 +316,9 @@ async def test_a_connection_that_delivered_for_a_while_is_replaced_quickly(venue
         for number in range(1, 16):
             await venue.say(mirrored("BUY", 4600, number * MICRO, (4800, 5000), at=NOON_MS + number))
             await asyncio.sleep(0.02)
-        assert rig.feed._backoff.next_delay_s() <= 0.5
+        await venue.hang_up()
+        await eventually(rig.left(ReconnectReason.CLOSED))
+        assert rig.feed._backoff.next_delay_s() <= 1.0
 
 
 async def test_an_unreachable_venue_is_tried_again(venue):

@@ -58,7 +58,7 @@ def _second_fleet(fleet: Fleet, place: Place, prepared: Prepared) -> Iterator[Fl
         helm("install", SECOND, str(CHART), "--values", helm.values_file(_values(place)))
         second = Fleet(kubectl, fleet.api, SECOND_NAMESPACE, f"{SECOND}-kabobagool")
         _lead_to_the_first_exchange(second)
-        _apply(kubectl, pin(fleet.exchange.made_up()))
+        _apply(kubectl, pin(fleet.exchange.made_up(), drainTimeoutSeconds=5))
         yield second
     finally:
         helm.run("uninstall", SECOND, "--wait", "--timeout", "5m")

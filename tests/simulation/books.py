@@ -7,12 +7,12 @@ share, and a pair below a dollar is a crossed book that both outcomes show.
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import replace as changed
 from functools import cache, lru_cache
 
+from msgspec.structs import replace
 from tests.simulation.history import Burst, Edge, History, MarketPlan
 
-from paper_exchange.dislocations import mirrored
 from paper_exchange.recorded import RecordedBooks, token_id
 from paper_exchange.types import MICRO, PRICE_ONE, Level, PaperMarket, Snapshot
 
@@ -31,6 +31,7 @@ class SimulatedBooks:
     """The markets of a history as a `BookSource` on a venue clock that starts at `start_ms`."""
 
     def __init__(self, history: History, *, start_ms: int) -> None:
+        self._end_ms = history.length_ms
         self._plans = {}
         self._snapshots: dict[str, tuple[Snapshot, ...]] = {}
         for plan in history.markets:
@@ -45,7 +46,8 @@ class SimulatedBooks:
         """Made on first use."""
         if condition_id not in self._snapshots:
             plan, market = self._plans[condition_id]
-            self._snapshots[condition_id] = tuple(_recorded(plan, market) if plan.recorded else _made(plan, market))
+            seen = replace(plan, length_ms=min(plan.length_ms, self._end_ms))
+            self._snapshots[condition_id] = tuple(_recorded(seen, market) if plan.recorded else _made(seen, market))
         return self._snapshots[condition_id]
 
 
@@ -95,7 +97,11 @@ class _Walk:
 
 def _both(at_ms: int, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> tuple[Snapshot, Snapshot]:
     """Both outcomes of the same resting orders."""
-    return Snapshot(0, at_ms, bids, asks, "synthetic"), Snapshot(1, at_ms, mirrored(asks), mirrored(bids), "synthetic")
+    return Snapshot(0, at_ms, bids, asks, "synthetic"), Snapshot(1, at_ms, _mirrored(asks), _mirrored(bids), "synthetic")
+
+
+def _mirrored(side: tuple[Level, ...]) -> tuple[Level, ...]:
+    return tuple([level(PRICE_ONE - one.price, one.size) for one in side])
 
 
 def _made(plan: MarketPlan, market: PaperMarket) -> Iterator[Snapshot]:
@@ -158,4 +164,4 @@ def _recorded(plan: MarketPlan, market: PaperMarket) -> Iterator[Snapshot]:
     calm = [snapshot for snapshot in found if _edge_at(plan, snapshot.venue_ms) is None]
     crossed = [snapshot for at_ms, edge in edges.items() for snapshot in _both(at_ms, *_crossed(edge, at_ms))]
     for snapshot in sorted((*calm, *crossed), key=lambda snapshot: snapshot.venue_ms):
-        yield replace(snapshot, venue_ms=market.start_ms + snapshot.venue_ms)
+        yield changed(snapshot, venue_ms=market.start_ms + snapshot.venue_ms)

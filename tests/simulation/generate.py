@@ -1,6 +1,6 @@
-"""A history from a seed: quiet hours with true edges now and then, and troubles that mostly come when there is something to lose.
+"""A history from a seed: stormy minutes of edges and troubles, which mostly come when there is something to lose, and quiet hours between.
 
-`random_history` is what everybody calls. The last ten minutes are free of trouble and hold one last edge: whoever survived must trade it.
+`random_history` is what everybody calls. The last minutes are free of trouble and hold one last edge: whoever survived must trade it.
 """
 
 import random
@@ -30,6 +30,7 @@ from tests.simulation.history import (
     StrangeFrame,
     VenueFault,
 )
+from tests.simulation.quiet import Quiet, with_quiet
 
 from paper_exchange.faults import FaultKind
 
@@ -40,6 +41,9 @@ AFTERWARDS_MS: Final = 2 * MINUTE
 FINALE_MS: Final = 20 * SECOND
 AROUND_MS: Final = (-2_000, -500, -100, 0, 100, 300, 600, 1_200, 3_000)
 """Trouble comes so long after an edge or a burst begins."""
+QUIET_H: Final = (0.1, 0.5, 1, 3)
+QUIET_EVERY: Final = 4
+"""One history in so many has quiet hours: there is less to find in them, and they take as long to play as the storm."""
 SHARES: Final = 1_000_000
 STRANGE: Final = ("old book", "unknown event", "empty list", "foreign token", "no change", "garbage")
 
@@ -90,7 +94,7 @@ def random_history(seed: int) -> History:
     draw.hosts = _hosts(draw)
     troubles = (*TROUBLES, *GATE_TROUBLES) if draw.shared_gate else TROUBLES
     happenings = sorted((rng.choice(troubles)(draw) for _ in range(rng.choice((0, 2, 6, 10, 16, 24)))), key=lambda one: one.at_ms)
-    return History(
+    stormy = History(
         seed=seed,
         length_ms=draw.length_ms,
         faults_end_ms=draw.faults_end_ms,
@@ -101,9 +105,16 @@ def random_history(seed: int) -> History:
         balance_micros=rng.choice((60, 150, 10_000, 10_000)) * SHARES,
         split_frames_ms=rng.choice((0, 0, 0, 0, 20)),
         order_latency_ms=rng.choice((20, 100, 250, 600)),
-        check_s=rng.choice((2.0, 5.0, 10.0, 10.0, 10.0)),
         variables=_variables(rng),
     )
+    return with_quiet(stormy, _quiet_stretches(draw)) if seed % QUIET_EVERY == QUIET_EVERY - 1 else stormy
+
+
+def _quiet_stretches(draw: _Draw) -> list[Quiet]:
+    """Nothing happens for minutes or hours: before the storm, in the middle of it, or before the last edge."""
+    rng = draw.rng
+    hours = QUIET_H[:1] if draw.shared_gate else QUIET_H  # a real server is asked all the time
+    return [Quiet(rng.randrange(draw.finale_ms), round(rng.choice(hours) * HOUR)) for _ in range(rng.choice((0, 1, 2)))]
 
 
 def _variables(rng: random.Random) -> dict[str, str]:
@@ -140,7 +151,7 @@ def _market(draw: _Draw, number: int) -> MarketPlan:
         number=number,
         seed=rng.randrange(1 << 30),
         length_ms=length_ms,
-        quiet_ms=rng.choice((20, 60, 180)) * SECOND,
+        quiet_ms=rng.choice((20, 60, 180, 600)) * SECOND,
         fee_rate_micros=fee,
         edges=(*_apart(edges), *finale),
         bursts=bursts,

@@ -197,6 +197,5 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     balance_micros: int = 10_000_000_000
     split_frames_ms: int = 0
     """When above 0, what changed of both outcomes comes as two frames so far apart, as naive relays deliver it."""
-    check_s: float = 5.0
     variables: dict[str, str] = {}
     """Settings of the bots, as their environment would have them."""

@@ -10,6 +10,8 @@ from tests.simulation.promises_orders import ORDER_PROMISES
 from tests.simulation.promises_state import END_PROMISES, LOOK_PROMISES, StatePromise, a_program_ends_for_a_reason
 from tests.simulation.witness import SentOrder
 
+from paper_exchange.ledger import LedgerError
+
 if TYPE_CHECKING:
     from tests.simulation.process import Life
     from tests.simulation.world import World
@@ -32,12 +34,17 @@ class Bench:
                 self._complain(promise.__name__, complaint)
 
     def look(self) -> None:
-        """Look at everything."""
+        """Look at everything, and first of all whether the exchange, by whose books everybody is judged, made or lost money itself."""
+        try:
+            self.world.venue.exchange.ledger.check()
+        except LedgerError as e:
+            self._complain("the_exchange_keeps_its_own_books", str(e))
         self._ask(LOOK_PROMISES)
 
     def at_the_end(self) -> None:
         """Everything is over: look, and ask how it ended."""
-        self._ask(LOOK_PROMISES + END_PROMISES)
+        self.look()
+        self._ask(END_PROMISES)
 
     def ended_by_itself(self, life: "Life", error: Exception | None) -> None:
         """A program ended, and nobody had asked it to."""

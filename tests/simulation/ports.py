@@ -6,13 +6,14 @@ them together. Every one asks the power switch, so a killed process reaches nobo
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 import msgspec
 from tests.simulation.power import Power
-from tests.support.virtual_venue import Reply, VenueTime, VirtualExecution, VirtualVenue
+from tests.support.virtual_clock import VenueTime
+from tests.support.virtual_venue import Reply, VirtualExecution, VirtualVenue
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -62,12 +63,14 @@ class HostClock:
         """Seconds that no step of the wall clock disturbs."""
         return self._clock.monotonic()
 
-    async def sleep(self, seconds: float) -> None:
-        """Sleep unless the process is dead, or dies meanwhile."""
-        power = self._power
-        power.insist()
-        await (self._clock.alarm(seconds) if seconds > 0 else asyncio.sleep(0))
-        power.insist()
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Sleep unless the process is dead; who sleeps when it dies is cancelled. A bare future: a history has thousands of sleeps."""
+        self._power.insist()
+        return self._clock.alarm(seconds) if seconds > 0 else asyncio.sleep(0)
+
+    def ring_at(self, monotonic_s: float, bell: "asyncio.Future[None]") -> None:
+        """Have a future done then."""
+        self._clock.ring_in(monotonic_s - self._clock.monotonic(), bell)
 
 
 class SimulatedTransport:
@@ -117,33 +120,61 @@ class SimulatedTransport:
 
 
 class LateSubscriber(Subscriber):
-    """A socket whose frames are under way for a while; in silence they never arrive."""
+    """A socket whose frames are under way for a while; in silence they never arrive. Its one reader sleeps until the next one has."""
 
-    def __init__(self, network: Network, clock: Clock, limit: int) -> None:
+    def __init__(self, network: Network, clock: HostClock, limit: int) -> None:
         super().__init__(limit=limit)
         self._network, self._clock = network, clock
-        self._due_s: deque[float] = deque()
+        self._under_way: deque[tuple[float, str]] = deque()
         self._last_s = 0.0
+        self._reader: asyncio.Future[None] | None = None
 
-    __slots__ = ("_clock", "_due_s", "_last_s", "_network")
+    __slots__ = ("_clock", "_last_s", "_network", "_reader", "_under_way")
 
     def offer(self, frame: str) -> None:
         """Send a frame; frames never overtake each other."""
         if self._network.silent or self.severed:
             return
+        if len(self._under_way) >= self.limit:
+            self.cut()
+            return
         self._last_s = max(self._last_s, self._clock.monotonic() + self._network.one_way_s)
-        self._due_s.append(self._last_s)
-        super().offer(frame)
+        self._under_way.append((self._last_s, frame))
+        if self._reader is not None and len(self._under_way) == 1:
+            self._clock.ring_at(self._last_s, self._reader)
 
-    def next_due_s(self) -> float:
-        """When the frame that was taken off the queue arrives."""
-        return self._due_s.popleft()
+    def close(self) -> None:
+        """Hang up."""
+        self.cut()
+
+    def cut(self) -> None:
+        """Drop the connection, and whatever is under way."""
+        self.severed = True
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def next_frame(self) -> str | None:
+        """The next frame when it arrives, None when the socket broke."""
+        while not self.severed:
+            if self._under_way and self._under_way[0][0] <= self._clock.monotonic():
+                return self._under_way.popleft()[1]
+            await self._arrival()
+        return None
+
+    async def _arrival(self) -> None:
+        self._reader = asyncio.get_running_loop().create_future()
+        if self._under_way:
+            self._clock.ring_at(self._under_way[0][0], self._reader)
+        try:
+            await self._reader
+        finally:
+            self._reader = None
 
 
 class SimulatedWire:
     """A socket to the market channel, without the socket."""
 
-    def __init__(self, venue: VirtualVenue, network: Network, clock: Clock, power: Power) -> None:
+    def __init__(self, venue: VirtualVenue, network: Network, clock: HostClock, power: Power) -> None:
         self._venue, self._network, self._clock, self._power = venue.venue, network, clock, power
         self.subscriber = LateSubscriber(network, clock, self._venue.settings.queue_frames)
 
@@ -172,9 +203,6 @@ class SimulatedWire:
         frame = await self.subscriber.next_frame()
         if frame is None:
             raise ConnectionClosedError(None, None)
-        wait_s = self.subscriber.next_due_s() - self._clock.monotonic()
-        if wait_s > 0:
-            await self._clock.sleep(wait_s)
         self._power.insist()
         return frame.encode()
 

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+FEW = 64
+"""So many tasks are remembered before those that ended are forgotten."""
+
 
 class PowerCutError(asyncio.CancelledError):
     """The process is dead: whoever still runs in it ends here."""
@@ -23,12 +26,15 @@ class Power:
         self.touches = 0
         self._fuse: int | None = None
         self._on_cut = on_cut
-        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._most_tasks = FEW
 
     def adopt(self, task: "asyncio.Task[Any]") -> None:
         """A task of this process was made."""
-        self._tasks[task] = None
-        task.add_done_callback(self._forget)
+        self._tasks.append(task)
+        if len(self._tasks) > self._most_tasks:
+            self._tasks = [task for task in self._tasks if not task.done()]
+            self._most_tasks = max(FEW, 2 * len(self._tasks))
 
     def blow_after(self, steps: int) -> None:
         """Die at the so-many-th moment from now on at which something reaches the world outside, or comes back from it."""
@@ -66,16 +72,13 @@ class Power:
 
     def end_tasks(self) -> None:
         """Cancel whatever still runs."""
-        for task in list(self._tasks):
+        for task in tuple(self._tasks):
             task.cancel()
 
     @property
     def ended(self) -> bool:
         """Whether no task of it is left."""
-        return not self._tasks
-
-    def _forget(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.pop(task, None)
+        return all(task.done() for task in self._tasks)
 
 
 POWER: ContextVar[Power | None] = ContextVar("power", default=None)

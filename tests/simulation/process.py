@@ -205,7 +205,7 @@ class Life:
                 rng=session.venue.rng,
                 fetch_books=session.venue.fetch_books,
                 on_view=on_view,
-                settings=FeedSettings(check_s=self.world.check_s),
+                settings=FeedSettings(),
                 counters=counters,
             )
             feed.dial = self._dial

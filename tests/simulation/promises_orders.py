@@ -29,24 +29,23 @@ def is_on_disk_before_it_leaves(world: "World", order: SentOrder) -> str | None:
 
 
 def leaves_only_once(world: "World", order: SentOrder) -> str | None:
-    """Fear: a retry of an order that had arrived buys twice."""
-    return f"{order.order_hash} was sent before" if order.order_hash in world.witness.by_hash else None
-
-
-def an_intent_is_not_sent_again(world: "World", order: SentOrder) -> str | None:
-    """Fear: one decision becomes two purchases of the same leg."""
+    """Fear: a retry of an order that had arrived buys twice, or one decision becomes two purchases of the same leg."""
+    if order.order_hash in world.witness.by_hash:
+        return f"{order.order_hash} was sent before"
     twin = next((o for o in world.witness.orders if o.intent_id == order.intent_id and o.place == order.place), None)
     return None if twin is None or order.intent_id is None else f"place {order.place} of intent {order.intent_id[:10]} was sent before"
 
 
 def follows_the_end_of_every_earlier_one(world: "World", order: SentOrder) -> str | None:
-    """Fear: while nobody knows whether an order filled, the bot buys again what it may own already."""
+    """Fear: while nobody knows whether an order filled, the bot buys again what it may own already.
+
+    An order of another program that is alive is the matter of `comes_from_the_only_bot_of_its_market`.
+    """
     open_orders = world.bench.open_orders.setdefault(order.market, [])
     open_orders[:] = [earlier for earlier in open_orders if not _has_ended(world, earlier, order)]
+    doubtful = next((earlier for earlier in open_orders if earlier.life is order.life or not earlier.life.alive), None)
     open_orders.append(order)
-    if len(open_orders) > 1:
-        return f"{order.order_hash[:10]} left while the end of {open_orders[0].order_hash[:10]} was not known"
-    return None
+    return None if doubtful is None else f"{order.order_hash[:10]} left while the end of {doubtful.order_hash[:10]} was not known"
 
 
 def a_second_leg_follows_a_filled_first(world: "World", order: SentOrder) -> str | None:
@@ -241,7 +240,6 @@ SILENCE = frozenset({Rejection.RATE_LIMITED, Rejection.RESTARTING, Rejection.POS
 ORDER_PROMISES: tuple[OrderPromise, ...] = (
     leaves_only_once,
     is_on_disk_before_it_leaves,
-    an_intent_is_not_sent_again,
     follows_the_end_of_every_earlier_one,
     a_second_leg_follows_a_filled_first,
     comes_from_the_only_bot_of_its_market,

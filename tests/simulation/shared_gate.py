@@ -63,9 +63,15 @@ class GateServer:
         self.admin.flushall()
         self.starts += 1
 
-    def tell_time(self) -> None:
-        """The scripts read the world's time."""
-        self.admin.set(self._time_key, START_MS * 1000 + self.world.clock.now_us)
+    def ask(self, commands: Sequence[bytes]) -> list[Any]:
+        """Packed commands and their replies, in one go: the scripts read the world's time, which is told them first."""
+        connection = cast(Any, self.admin.connection_pool.get_connection())
+        try:
+            told = connection.pack_command("SET", self._time_key, START_MS * 1000 + self.world.clock.now_us)
+            connection.send_packed_command([*told, *commands])
+            return [_reply(connection) for _ in range(1 + len(commands))][1:]
+        finally:
+            self.admin.connection_pool.release(connection)
 
 
 class GateConnection:
@@ -101,8 +107,7 @@ class GateConnection:
         """Ask; what the server does is done when this returns, whoever dies then."""
         await self._way()
         self._life.power.touch("gate asked")
-        self._server.tell_time()
-        self._replies.extend(_ask(self._server.admin, commands))
+        self._replies.extend(self._server.ask(commands))
         self._life.power.touch("gate has answered")
 
     async def read_response(self) -> Any:
@@ -120,15 +125,6 @@ class GateConnection:
         if self._life.host.gate_away:
             await self.disconnect()
             raise redis.ConnectionError("the server is away")
-
-
-def _ask(admin: redis.Redis, commands: Sequence[bytes]) -> list[Any]:
-    connection = cast(Any, admin.connection_pool.get_connection())
-    try:
-        connection.send_packed_command(list(commands))
-        return [_reply(connection) for _ in commands]
-    finally:
-        admin.connection_pool.release(connection)
 
 
 def _reply(connection: Any) -> Any:

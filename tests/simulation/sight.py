@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.simulation.facts import Ledger, Published
 from tests.simulation.history import Anything, ClockStep, GateFlushed, History, Kill, Stop, StrangeFrame, VenueFault
-from tests.support.virtual_venue import VenueTime, VirtualVenue
+from tests.support.virtual_clock import VenueTime
+from tests.support.virtual_venue import VirtualVenue
 
 from kabobagool.gate.limits import Limits
 from kabobagool.settings import Settings

@@ -4,11 +4,14 @@
 out, so that the file holds the shortest history that still breaks the promise.
 """
 
+import gc
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -74,9 +77,10 @@ def play_seed(seed: int) -> Played:
 def run(seeds: Iterable[int], *, workers: int, report: Path = REPORT, shrink: bool = True) -> Report:
     """Play all seeds, and write the report."""
     wanted, started, played = list(seeds), time.monotonic(), []
-    for one in _play_all(wanted, workers):
-        played.append(one)
-        _show(played, len(wanted), time.monotonic() - started)
+    with suppress(KeyboardInterrupt):  # what was played until then is reported
+        for one in _play_all(wanted, workers):
+            played.append(one)
+            _show(played, len(wanted), time.monotonic() - started)
     print(file=sys.stderr)
     said = _report(played, time.monotonic() - started, shrink=shrink)
     report.parent.mkdir(parents=True, exist_ok=True)
@@ -88,11 +92,18 @@ def _play_all(seeds: list[int], workers: int) -> Iterator[Played]:
     if workers <= 1:
         yield from map(play_seed, seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, initializer=_begin_work) as pool:
         yield from pool.imap_unordered(play_seed, seeds, chunksize=4)
 
 
+def _begin_work() -> None:
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who reports
+
+
 def _show(played: list[Played], total: int, wall_s: float) -> None:
+    if violations := played[-1].violations:
+        print(f"\rseed {played[-1].seed}: {violations[0].invariant}: {violations[0].text}", file=sys.stderr, flush=True)
     if len(played) % 5 and len(played) != total:
         return
     done, failed = len(played), sum(bool(one.violations) for one in played)
@@ -103,7 +114,7 @@ def _show(played: list[Played], total: int, wall_s: float) -> None:
 
 
 def _report(played: list[Played], wall_s: float, *, shrink: bool) -> Report:
-    cpu_s, hours = sum(one.cpu_s for one in played), sum(one.market_hours for one in played)
+    cpu_s, hours = sum(one.cpu_s for one in played) or 1.0, sum(one.market_hours for one in played)
     failed = sorted((one for one in played if one.violations), key=lambda one: one.seed)
     return Report(
         histories=len(played),

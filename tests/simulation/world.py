@@ -5,6 +5,7 @@ an event of the exchange, or somebody's sleep. The same history gives the same l
 """
 
 import asyncio
+import gc
 import hashlib
 import heapq
 import logging
@@ -27,8 +28,8 @@ from tests.simulation.sight import START_US, Sight
 from tests.simulation.troubles import Troubles
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.witness import SentOrder, Witness
-from tests.support.virtual_clock import START_MS
-from tests.support.virtual_venue import VenueTime, VirtualVenue, halves
+from tests.support.virtual_clock import START_MS, VenueTime
+from tests.support.virtual_venue import VirtualVenue, halves
 
 from kabobagool.settings import Settings, load_settings
 from kabobagool.settings_wallet import wallet_name
@@ -38,7 +39,10 @@ from paper_exchange.faults import Fault, FaultPlan
 VENUE_START_MS: Final = START_MS + 5_000
 NEVER: Final = 1 << 62
 LOOK_EVERY_MS: Final = 10_000
-"""How often the invariants look at everything, besides every order."""
+"""How often the invariants look at everything, besides every order, while something happens."""
+CALM_MS: Final = 200_000
+"""After so long without a line in the log nothing can become wrong by waiting: the invariants look more seldom."""
+LOOK_WHEN_CALM_MS: Final = 60_000
 RESTART_MS: Final = 10_000
 """How long a program that ended by itself stays away; longer each time, as a cluster does it."""
 LONGEST_RESTART_MS: Final = 160_000
@@ -98,7 +102,6 @@ class World(Sight):
             clock=self.clock,
         )
         self.settings = load_settings({**ENVIRONMENT, **history.variables})
-        self.check_s = history.check_s
         self.gate_server = GateServer(self, wallet_name(self.settings)) if history.shared_gate else None
         self.witness = Witness(self)
         self.hosts = [self._host(number) for number in range(len(history.hosts))]
@@ -210,26 +213,34 @@ class World(Sight):
 
     def _look(self) -> None:
         self.bench.look()
-        self.later(LOOK_EVERY_MS, self._look)
+        calm = self.elapsed_ms - self.lines[-1].at_us // 1000 > CALM_MS
+        self.later(LOOK_WHEN_CALM_MS if calm else LOOK_EVERY_MS, self._look)
 
-    def _idle(self, timeout: float | None) -> None:
+    def _idle(self, timer_s: float | None) -> None:
         """Nothing can run any more: let the next thing happen."""
         if self._dying:
             self._bury()
             return
         clock = self.clock
-        event_ms, wake_us = self.venue.exchange.next_event_ms(), clock.next_wake_us()
-        event_us = NEVER if event_ms is None else (event_ms - START_MS) * 1000
-        agenda_us = self._agenda[0][0] if self._agenda else NEVER
-        timer_us = NEVER if timeout is None else clock.now_us + max(round(timeout * 1e6), 1)
-        clock.now_us = now_us = max(clock.now_us, min(self._end_us, agenda_us, event_us, NEVER if wake_us is None else wake_us, timer_us))
-        if agenda_us <= now_us:
+        due_us, event_us, agenda_us = self._end_us, NEVER, NEVER
+        if timer_s is not None:
+            due_us = min(due_us, clock.now_us + max(round(timer_s * 1e6), 1))
+        if (wake_us := clock.next_wake_us()) is not None and wake_us < due_us:
+            due_us = wake_us
+        if (event_ms := self.venue.exchange.next_event_ms()) is not None and (event_us := (event_ms - START_MS) * 1000) < due_us:
+            due_us = event_us
+        if self._agenda and (agenda_us := self._agenda[0][0]) < due_us:
+            due_us = agenda_us
+        if due_us > clock.now_us:
+            clock.now_us = due_us
+        if agenda_us <= clock.now_us:
             heapq.heappop(self._agenda)[2]()
-        elif event_us <= now_us:
+        elif event_us <= clock.now_us:
             self._publish()
         else:
             clock.wake_due()
-            self._end_if_it_is_time()
+            if clock.now_us >= self._end_us:
+                self._end()
 
     def _publish(self) -> None:
         events = self.venue.exchange.advance(self.clock.now_ms())
@@ -241,8 +252,8 @@ class World(Sight):
         for place, part in enumerate(part for event in events for part in halves(event)):
             self.later(place * gap_ms, lambda part=part: self.venue.publish([part]))  # type: ignore[misc]
 
-    def _end_if_it_is_time(self) -> None:
-        if self.clock.now_us >= self._end_us and self._over is not None and not self._over.done():
+    def _end(self) -> None:
+        if self._over is not None and not self._over.done():
             self._over.set_result(None)
 
     def _bury(self) -> None:
@@ -289,8 +300,10 @@ def play(history: History) -> Result:
     folder = Path(tempfile.mkdtemp(prefix="kabobagool-simulation-", dir=shared if os.access(shared, os.W_OK) else None))
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
+    gc.disable()  # a history is over before its garbage matters
     try:
         return World(history, folder).run()
     finally:
+        gc.enable()
         logging.disable(before)
         shutil.rmtree(folder, ignore_errors=True)

@@ -66,3 +66,46 @@ class VirtualClock:
     def sleeping(self) -> int:
         """How many sleepers nobody has cancelled."""
         return sum(not wake.done() for _, _, wake in self._sleepers)
+
+
+class VenueTime(VirtualClock):
+    """Virtual time that jumps from one event to the next instead of being advanced by a test."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Park; long runs keep no list of their sleeps."""
+        await (self.alarm(seconds) if seconds > 0 else asyncio.sleep(0))
+
+    def alarm(self, seconds: float) -> "asyncio.Future[None]":
+        """Done in so many seconds, above 0."""
+        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ring_in(seconds, wake)
+        return wake
+
+    def ring_in(self, seconds: float, bell: "asyncio.Future[None]") -> None:
+        """Have a future done in so many seconds, above 0."""
+        heapq.heappush(self._sleepers, (self.now_us + max(round(seconds * MICROSECONDS), 1), next(self._order), bell))
+
+    def next_wake_us(self) -> int | None:
+        """When a sleeper is due, None when nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
+    def next_wake_ms(self) -> int | None:
+        """The first whole millisecond at which a sleeper is due, None when nobody sleeps."""
+        wake_us = self.next_wake_us()
+        return None if wake_us is None else START_MS + -(-wake_us // 1000)
+
+    def move_to_ms(self, now_ms: int) -> None:
+        """Jump forwards; nobody is woken by it."""
+        self.now_us = max(self.now_us, (now_ms - START_MS) * 1000)
+
+    def wake_due(self) -> bool:
+        """Wake every sleeper whose time has come; whether there was one."""
+        woken = False
+        while self._sleepers and self._sleepers[0][0] <= self.now_us:
+            wake = heapq.heappop(self._sleepers)[2]
+            if not wake.done():
+                wake.set_result(None)
+                woken = True
+        return woken

@@ -7,9 +7,9 @@ the time are replaced. The same source and the same seed give the same run, to t
 
 import asyncio
 import hashlib
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -51,7 +51,7 @@ from paper_exchange.types import (
     Refused,
     Side,
 )
-from tests.support.virtual_clock import MICROSECONDS, START_MS, VirtualClock
+from tests.support.virtual_clock import VenueTime
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import connect
@@ -68,45 +68,6 @@ async def run_dry() -> None:
     await asyncio.sleep(0)
     while ready:
         await asyncio.sleep(0)
-
-
-class VenueTime(VirtualClock):
-    """Virtual time that jumps from one event to the next instead of being advanced by a test."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Park; long runs keep no list of their sleeps."""
-        await (self.alarm(seconds) if seconds > 0 else asyncio.sleep(0))
-
-    def alarm(self, seconds: float) -> "asyncio.Future[None]":
-        """Done in so many seconds, above 0."""
-        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self.now_us + max(round(seconds * MICROSECONDS), 1), next(self._order), wake))
-        return wake
-
-    def next_wake_us(self) -> int | None:
-        """When a sleeper is due, None when nobody sleeps."""
-        while self._sleepers and self._sleepers[0][2].done():
-            heapq.heappop(self._sleepers)
-        return self._sleepers[0][0] if self._sleepers else None
-
-    def next_wake_ms(self) -> int | None:
-        """The first whole millisecond at which a sleeper is due, None when nobody sleeps."""
-        wake_us = self.next_wake_us()
-        return None if wake_us is None else START_MS + -(-wake_us // 1000)
-
-    def move_to_ms(self, now_ms: int) -> None:
-        """Jump forwards; nobody is woken by it."""
-        self.now_us = max(self.now_us, (now_ms - START_MS) * 1000)
-
-    def wake_due(self) -> bool:
-        """Wake every sleeper whose time has come; whether there was one."""
-        woken = False
-        while self._sleepers and self._sleepers[0][0] <= self.now_us:
-            wake = heapq.heappop(self._sleepers)[2]
-            if not wake.done():
-                wake.set_result(None)
-                woken = True
-        return woken
 
 
 @dataclass(slots=True)
@@ -180,7 +141,7 @@ class VirtualVenue:
     def read_market(self, market: PaperMarket | None = None) -> HttpReply:
         """The reply to a read of a market's facts."""
         market = market or self.market
-        return _json(clob_market_view(market, tick_size=self.venue.tick_size(market), accepting=self.venue.accepts_orders(market)))
+        return _market_reply(market, self.venue.tick_size(market), self.venue.accepts_orders(market))
 
     def read_order(self, order_hash: str) -> HttpReply | None:
         """The reply to a read of an order, None when the venue does not know it."""
@@ -394,6 +355,12 @@ def _lost(lost: LostReply) -> Reply:
             return 429, {}, msgspec.json.encode({"error": "Too Many Requests"})
         case _:
             return None, {}, b""
+
+
+@lru_cache
+def _market_reply(market: PaperMarket, tick_size: int, accepting: bool) -> HttpReply:
+    """Printed once for all the hours in which bots ask and nothing has changed."""
+    return _json(clob_market_view(market, tick_size=tick_size, accepting=accepting))
 
 
 def _json(view: object) -> HttpReply:

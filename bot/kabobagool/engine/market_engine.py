@@ -85,7 +85,6 @@ class MarketEngine:
         self.cooldown = cooldown
         self.outcomes: Counter[str] = Counter()
         self.bans = Bans(clock)
-        self.degraded = self.bans.reasons
         self.stopping = False
         self.cut_off = False
         """Whether it ended while an order was on its way: only the next bot of this market finds out what became of it."""
@@ -111,6 +110,12 @@ class MarketEngine:
     def market(self) -> Market:
         """The market as the feed knows it now."""
         return self.view.market
+
+    @property
+    def degraded(self) -> list[str]:
+        """Why no order is sent now; what may be tried again by now is no reason any more."""
+        self.bans.stand()
+        return self.bans.reasons
 
     def state(self) -> EngineState:
         """The engine's state in one word, the most serious first."""

@@ -37,7 +37,7 @@ class Memory:
         self._ask = ask
         self._adopt = adopt
         self._clock = clock
-        engine.degraded.append(NOT_RECONCILED)
+        engine.bans.reasons.append(NOT_RECONCILED)
 
     async def recall(self) -> str | None:
         """Ask once: None when the history is clean and adopted, otherwise a sentence that says what is wrong."""

@@ -9,7 +9,6 @@ import logging
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from typing import Final, Protocol, TypeVar, TypeVarTuple
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -170,6 +169,7 @@ class FeedConnection(ABC):
         finally:
             for task in tasks:
                 task.cancel()
+            self._note_flow()
             self._lose_connection()
             await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -232,6 +232,8 @@ class FeedConnection(ABC):
         self._unreadable = 0
         self._counters.events += len(events)
         self._on_events(events, now_ms)
+        if self._flowing_since_ms is None:
+            self._note_flow()
         return None
 
     def _on_unreadable(self, error: MessageError, now_ms: int) -> ReconnectReason | None:
@@ -261,8 +263,22 @@ class FeedConnection(ABC):
                 case Resnapshot(wanted):
                     await self._resnapshot(wanted)
                 case None:
-                    with suppress(TimeoutError):
-                        await self._within(self._settings.check_s, self._wake.wait())
+                    await self._wait_for_a_call(self._pause_s())
+
+    def _pause_s(self) -> float:
+        """Until something can be due that nobody will call for; what is due within one look and the next is read in one go."""
+        now_ms = self._clock.now_ms()
+        due_ms = min((desk.next_look_ms(now_ms) for desk in self._desks()), default=now_ms)
+        return max((due_ms - now_ms) / 1000, self._settings.check_s)
+
+    async def _wait_for_a_call(self, seconds: float) -> None:
+        """Until somebody wakes the watchdog, or so many seconds of the clock have passed."""
+        alarm = asyncio.ensure_future(self._clock.sleep(seconds))
+        alarm.add_done_callback(lambda slept: None if slept.cancelled() else self._wake.set())
+        try:
+            await self._wake.wait()
+        finally:
+            alarm.cancel()
 
     def _note_flow(self) -> None:
         """Events that kept coming for a while are the only proof that connecting again at once would be welcome."""

@@ -1,8 +1,8 @@
 """When to stop believing a book that nobody has contradicted.
 
 A socket can stay open, answer every PING and deliver nothing for hours, for one token or for all. So only events that name a
-token count as its life. `market_feed.py` shows this module the state of both tokens a few times a second and does what it
-says: nothing, read these books over REST, or leave the connection. Pure: time comes in as milliseconds.
+token count as its life. `connection.py` shows this module the state of both tokens whenever something may have become due and does what
+it says: nothing, read these books over REST, or leave the connection. Pure: time comes in as milliseconds.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,13 +52,14 @@ class _Doubt:
 class FreshnessWatch:
     """Doubts of one connection; make a new one for the next."""
 
-    __slots__ = ("_doubts", "_mirror_read_ms", "_settings", "last_frame_ms")
+    __slots__ = ("_doubts", "_mirror_look_ms", "_mirror_read_ms", "_settings", "last_frame_ms")
 
     def __init__(self, tokens: Iterable[str], *, settings: FeedSettings, now_ms: int) -> None:
         due_ms = now_ms + _ms(settings.first_snapshot_s)
         self._settings = settings
         self._doubts = {token: _Doubt(now_ms, due_ms) for token in tokens}
         self._mirror_read_ms: int | None = None
+        self._mirror_look_ms = 0
         self.last_frame_ms = now_ms
 
     def want(self, wanted: Iterable[tuple[str, ResnapshotReason]], *, now_ms: int) -> None:
@@ -100,6 +101,34 @@ class FreshnessWatch:
             wanted = [(token, ResnapshotReason.MIRROR_BROKEN) for token in self._doubts]
         return Resnapshot(tuple(wanted)) if wanted else None
 
+    def next_look_ms(self, tracks: Iterable[TokenTrack], *, now_ms: int, mirror_broken_since_ms: int | None = None) -> int:
+        """The last moment at which to ask `check` again, which has just said nothing, unless `want` or `mirror_broke` ask for it sooner.
+
+        Whatever else happens meanwhile puts off what is due, or is due no sooner than a new silence.
+        """
+        due_ms = min(self.last_frame_ms + _ms(self._settings.dead_s), now_ms + _ms(self._settings.silence_s))
+        for track in tracks:
+            due_ms = min(due_ms, self._token_due_ms(track))
+        if mirror_broken_since_ms is not None:
+            due_ms = min(due_ms, self._mirror_due_ms(mirror_broken_since_ms))
+        return min(due_ms, self._mirror_look_ms) if self._mirror_look_ms > now_ms else due_ms
+
+    def mirror_broke(self, now_ms: int) -> bool:
+        """The books contradict each other since now: whether nobody will look in time unless told so."""
+        if now_ms < self._mirror_look_ms:
+            return False
+        self._mirror_look_ms = now_ms + _ms(self._settings.mirror_s)
+        return True
+
+    def _token_due_ms(self, track: TokenTrack) -> int:
+        doubt = self._doubts[track.book.token]
+        if not track.book.has_snapshot:
+            return doubt.due_ms
+        silence_ms = max(track.last_data_ms, doubt.compared_ms) + self._patience_ms(doubt)
+        if doubt.disagreed_ms is None:
+            return silence_ms
+        return min(silence_ms, doubt.disagreed_ms + _ms(self._settings.disagreement_s))
+
     def _check_token(self, track: TokenTrack, now_ms: int) -> ReconnectReason | ResnapshotReason | None:
         doubt = self._doubts[track.book.token]
         if track.last_data_ms > doubt.compared_ms:
@@ -118,17 +147,21 @@ class FreshnessWatch:
         return doubt.reason
 
     def _check_silence(self, doubt: _Doubt, last_data_ms: int, now_ms: int) -> ReconnectReason | ResnapshotReason | None:
-        patience_ms = _ms(self._settings.silence_s) << min(doubt.agreements, MAX_DOUBLINGS)
-        if now_ms - max(last_data_ms, doubt.compared_ms) < patience_ms:
+        if now_ms - max(last_data_ms, doubt.compared_ms) < self._patience_ms(doubt):
             return None
         if doubt.agreements >= self._settings.silence_limit:
             return ReconnectReason.SILENCE
         return ResnapshotReason.SILENCE
 
+    def _patience_ms(self, doubt: _Doubt) -> int:
+        return _ms(self._settings.silence_s) << min(doubt.agreements, MAX_DOUBLINGS)
+
     def _mirror_needs_reading(self, broken_since_ms: int | None, now_ms: int) -> bool:
-        if broken_since_ms is None or now_ms - broken_since_ms < _ms(self._settings.mirror_s):
-            return False
-        return self._mirror_read_ms is None or now_ms - self._mirror_read_ms >= _ms(self._settings.silence_s)
+        return broken_since_ms is not None and now_ms >= self._mirror_due_ms(broken_since_ms)
+
+    def _mirror_due_ms(self, broken_since_ms: int) -> int:
+        due_ms = broken_since_ms + _ms(self._settings.mirror_s)
+        return due_ms if self._mirror_read_ms is None else max(due_ms, self._mirror_read_ms + _ms(self._settings.silence_s))
 
     def _forgive_if_calm(self, doubt: _Doubt, now_ms: int) -> None:
         """Fetches long ago are no sign that fetching does not help."""

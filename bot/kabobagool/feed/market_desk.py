@@ -21,7 +21,7 @@ OnView = Callable[[PairView], None]
 class MarketDesk:
     """The view of one market and everything that changes it. Times are milliseconds of the venue's clock.
 
-    Whatever changes the view may call `on_view` and raises what that raises; it returns whether a book is to be read over REST soon.
+    Whatever changes the view may call `on_view` and raises what that raises; it returns whether the watchdog has to look now.
     """
 
     __slots__ = ("_counters", "_on_view", "_settings", "_watch", "applier", "condition_id", "retired", "tokens", "view")
@@ -87,12 +87,18 @@ class MarketDesk:
             return self._watch.check((), now_ms=now_ms)
         return self._watch.check(self.applier.tracks, now_ms=now_ms, mirror_broken_since_ms=self.applier.mirror_broken_since_ms)
 
+    def next_look_ms(self, now_ms: int) -> int:
+        """When the watchdog, which has just found nothing, has to be asked again unless something asks for it sooner."""
+        if self.view.resolved:
+            return self._watch.next_look_ms((), now_ms=now_ms)
+        return self._watch.next_look_ms(self.applier.tracks, now_ms=now_ms, mirror_broken_since_ms=self.applier.mirror_broken_since_ms)
+
     def _take_in(self, applied: Applied, now_ms: int) -> bool:
         if applied.resnapshot:
             self._watch.want(applied.resnapshot, now_ms=now_ms)
         if applied.changed:
             self.publish()
-        return bool(applied.resnapshot)
+        return bool(applied.resnapshot) or (self.applier.mirror_broken_since_ms == now_ms and self._watch.mirror_broke(now_ms))
 
 
 def _moved_ms(track: TokenTrack) -> int:

@@ -17,7 +17,7 @@ class FeedSettings:
     * `disagreement_s`: REST contradicted our book and the socket stayed silent this long: the connection is left.
     * `mirror_s`: YES and NO contradicted each other this long: both are fetched.
     * `retry_s`: pause after the first fetch that did not help, doubling; after `retry_limit` of them the connection is left.
-    * `check_s`: how often the watchdog looks when nothing calls it.
+    * `check_s`: the least pause of the watchdog when nothing calls it: it looks when something can be due, and no more often than this.
     * `ping_s`, `dead_s`: period of the text PING; no frame of any kind for `dead_s` and the connection is left.
     * `backoff_min_s`, `backoff_max_s`: bounds of the pause between connections; it starts over only after events kept coming
       for `steady_s`. `start_jitter_s` spreads the first connections of a fleet.

@@ -69,6 +69,7 @@ class SharedSocket(FeedConnection):
         self._fan_out.add(desk)
         self._pending.join(desk.tokens)
         self._news.set()
+        self._wake.set()
 
     def discard(self, desk: MarketDesk) -> None:
         """Feed this market no more: its prices read 1.0 and it is never shown again."""

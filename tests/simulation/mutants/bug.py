@@ -18,12 +18,13 @@ class Patch(NamedTuple):
 
 
 class Bug(NamedTuple):
-    """One deliberate bug. `seed` is a history in which a promise notices it; `promise` is that promise."""
+    """One deliberate bug. `seed` is a history in which `promise` notices it, and, when `alone`, no other promise does."""
 
     name: str
     patches: tuple[Patch, ...]
     seed: int
     promise: str
+    alone: bool = False
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Deliberate bugs between a decision and what its orders brought."""
 
+import asyncio
 import os
+from contextlib import suppress
 from typing import Any
 
 from tests.simulation.mutants.bug import Bug, Patch, returns, returns_later
@@ -16,7 +18,7 @@ from kabobagool.engine.position_tracker import PositionTracker
 from kabobagool.engine.strategy import KabobagoolStrategy
 from kabobagool.engine.unknown_orders import UnknownOrders
 from kabobagool.execution import journal as journal_module
-from kabobagool.execution.journal import Journal
+from kabobagool.execution.journal import Journal, JournalError
 from kabobagool.execution.journal_store import JournalStore
 
 
@@ -70,6 +72,31 @@ def _not_recorded(original: Any) -> Any:
         return None
 
     return record
+
+
+def _recorded_meanwhile(original: Any) -> Any:
+    async def record(self: Journal, intent: Any) -> None:
+        asyncio.get_running_loop().create_task(original(self, intent))
+
+    return record
+
+
+def _known_already(original: Any) -> Any:
+    async def record(self: Journal, intent: Any) -> None:
+        with suppress(JournalError):
+            await original(self, intent)
+
+    return record
+
+
+def _signed_once(original: Any) -> Any:
+    async def prepare(self: OrderFlow, intent: Any, market: Any) -> Any:
+        kept = self.__dict__.setdefault("kept", {})
+        if intent.orders not in kept:
+            kept[intent.orders] = await original(self, intent, market)
+        return kept[intent.orders]
+
+    return prepare
 
 
 def _no_lock(original: Any) -> Any:
@@ -129,6 +156,19 @@ def _crashes_on_failure(original: Any) -> Any:
     return take_over
 
 
+def _no_start_with_open_orders(original: Any) -> Any:
+    """As long as they are news; then it starts, and finds out what became of them."""
+
+    async def claim(self: Journal, market: str) -> None:
+        await original(self, market)
+        news_ms = self._clock.now_ms() - 25 * 60_000
+        if any(order.created_ms > news_ms for order in await self.open_orders(market)):
+            await self.release(market)
+            raise JournalError("orders are open")
+
+    return claim
+
+
 def _uncounted(original: Any) -> Any:
     def gave_up(self: KabobagoolStrategy, reason: str) -> None:
         self.pending = False
@@ -137,61 +177,114 @@ def _uncounted(original: Any) -> Any:
 
 
 BUGS = (
-    Bug("an order without a reply is sent again", (Patch(OrderFlow, "_submit", _retry_signed),), 85, "leaves_only_once"),
-    Bug("an order without a reply is signed and sent anew", (Patch(OrderFlow, "_submit", _retry_anew),), 85, "is_on_disk_before_it_leaves"),
-    Bug("a killed order is sent once more", (Patch(OrderFlow, "_send_each", _intent_again),), 40, "leaves_only_once"),
+    Bug("an order without a reply is sent again", (Patch(OrderFlow, "_submit", _retry_signed),), 10, "leaves_only_once"),
+    Bug("an order without a reply is signed and sent anew", (Patch(OrderFlow, "_submit", _retry_anew),), 10, "is_on_disk_before_it_leaves"),
+    Bug("a killed order is sent once more", (Patch(OrderFlow, "_send_each", _intent_again),), 0, "leaves_only_once"),
     Bug(
         "an order without a reply counts as killed",
         (Patch(market_engine, "trouble_of", _unknown_is_killed),),
-        85,
+        10,
         "follows_the_end_of_every_earlier_one",
+        alone=True,
     ),
     Bug(
         "the second leg goes although the first was killed",
         (Patch(OrderFlow, "_send_each", _goes_on_after_a_kill),),
-        95,
+        0,
         "a_second_leg_follows_a_filled_first",
+        alone=True,
     ),
     Bug(
         "orders of unknown end are never looked up",
         (Patch(UnknownOrders, "_look", returns_later(None)),),
-        85,
-        "the_bot_owns_what_the_ledger_says",
+        8,
+        "every_bot_is_back",
     ),
     Bug(
         "what was found out about an order is not booked",
         (Patch(MarketEngine, "_on_resolved", _resolved_is_not_booked),),
-        42,
-        "a_hedge_makes_the_market_more_level",
+        14,
+        "waits_out_a_failure",
+        alone=True,
     ),
-    Bug("nothing is journalled before it is sent", (Patch(Journal, "record", _not_recorded),), 21, "is_on_disk_before_it_leaves"),
     Bug(
-        "a restart forgets the open orders", (Patch(JournalStore, "open_orders", returns([])),), 111, "follows_the_end_of_every_earlier_one"
+        "nothing is journalled before it is sent", (Patch(Journal, "record", _not_recorded),), 45, "is_on_disk_before_it_leaves", alone=True
     ),
-    Bug("a restart forgets the position", (Patch(Memory, "__init__", _adopts_nothing),), 90, "the_bot_owns_what_the_ledger_says"),
-    Bug("two programs may have one market", (Patch(journal_module, "_lock", _no_lock),), 112, "comes_from_the_only_bot_of_its_market"),
-    Bug("there is no cooldown", (Patch(Cooldown, "fail", _never_fails),), 18, "waits_out_a_failure"),
-    Bug("the cooldown never grows", (Patch(Cooldown, "fail", _never_grows),), 18, "waits_out_a_failure"),
+    Bug(
+        "an order leaves while the disk still writes",
+        (Patch(Journal, "record", _recorded_meanwhile),),
+        45,
+        "is_on_disk_before_it_leaves",
+        alone=True,
+    ),
+    Bug(
+        "a signed order is sent again where the same is wanted",
+        (Patch(OrderFlow, "prepare", _signed_once), Patch(Journal, "record", _known_already)),
+        1,
+        "leaves_only_once",
+        alone=True,
+    ),
+    Bug(
+        "a restart forgets the open orders",
+        (Patch(JournalStore, "open_orders", returns([])),),
+        10,
+        "follows_the_end_of_every_earlier_one",
+        alone=True,
+    ),
+    Bug(
+        "a restart forgets the position", (Patch(Memory, "__init__", _adopts_nothing),), 1, "the_bot_owns_what_the_ledger_says", alone=True
+    ),
+    Bug(
+        "two programs may have one market",
+        (Patch(journal_module, "_lock", _no_lock),),
+        10,
+        "comes_from_the_only_bot_of_its_market",
+        alone=True,
+    ),
+    Bug("there is no cooldown", (Patch(Cooldown, "fail", _never_fails),), 0, "waits_out_a_failure", alone=True),
+    Bug("the cooldown never grows", (Patch(Cooldown, "fail", _never_grows),), 9, "waits_out_a_failure", alone=True),
     Bug(
         "a failed settlement is ignored",
         (Patch(PositionTracker, "take_over", _failed_is_ignored),),
-        115,
+        134,
         "the_bot_owns_what_the_ledger_says",
+        alone=True,
     ),
     Bug(
         "a failed settlement crashes the bot",
         (Patch(PositionTracker, "take_over", _crashes_on_failure),),
-        61,
+        134,
         "a_program_ends_for_a_reason",
+        alone=True,
     ),
-    Bug("a settled fill is booked twice", (Patch(PositionTracker, "book", _booked_twice),), 21, "a_hedge_makes_the_market_more_level"),
-    Bug("the heavy side is hedged", (Patch(position.Position, "heavy", _heavy_is_light),), 56, "a_hedge_makes_the_market_more_level"),
-    Bug("a naked leg is not noticed", (Patch(market_engine, "is_orphan", returns(False)),), 56, "no_leg_is_left_naked"),
-    Bug("what was given up is not counted", (Patch(KabobagoolStrategy, "gave_up", _uncounted),), 40, "every_edge_is_accounted_for"),
+    Bug(
+        "a program does not start while orders are open",
+        (Patch(Journal, "claim", _no_start_with_open_orders),),
+        7,
+        "no_program_crashes_in_a_loop",
+        alone=True,
+    ),
+    Bug("a settled fill is booked twice", (Patch(PositionTracker, "book", _booked_twice),), 0, "a_hedge_makes_the_market_more_level"),
+    Bug(
+        "the heavy side is hedged",
+        (Patch(position.Position, "heavy", _heavy_is_light),),
+        0,
+        "a_hedge_makes_the_market_more_level",
+        alone=True,
+    ),
+    Bug("a naked leg is not noticed", (Patch(market_engine, "is_orphan", returns(False)),), 0, "no_leg_is_left_naked", alone=True),
+    Bug(
+        "what was given up is not counted",
+        (Patch(KabobagoolStrategy, "gave_up", _uncounted),),
+        1,
+        "every_edge_is_accounted_for",
+        alone=True,
+    ),
     Bug(
         "money held for orders is never let go",
         (Patch(MarketEngine, "_let_go_of_money", returns(None)),),
-        90,
+        0,
         "no_money_is_held_for_nothing",
+        alone=True,
     ),
 )

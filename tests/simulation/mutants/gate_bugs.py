@@ -25,17 +25,19 @@ def _only_the_wallet(original: Any) -> Any:
 
 
 BUGS = (
-    Bug("orders go past the gate", (Patch(GateWindow, "ask", _past_the_gate),), 21, "has_leave_of_the_gate"),
-    Bug("halts are ignored", (Patch(memory, "halting_scopes", returns(())),), 67, "respects_a_halt"),
-    Bug("halts of one market are ignored", (Patch(memory, "halting_scopes", _only_the_wallet),), 67, "respects_a_halt"),
-    Bug("the rate is not limited", (Patch(Lane, "wait_us", returns(0)),), 56, "no_window_holds_more_than_the_rate"),
-    Bug("pauses are ignored", (Patch(MemoryGate, "pause", returns_later(None)),), 73, "is_silent_when_the_venue_asks_for_it"),
-    Bug("the wallet's cap is ignored", (Patch(Stakes, "objection", returns(None)),), 21, "keeps_the_wallet_within_its_cap"),
+    Bug("orders go past the gate", (Patch(GateWindow, "ask", _past_the_gate),), 0, "has_leave_of_the_gate", alone=True),
+    Bug("halts are ignored", (Patch(memory, "halting_scopes", returns(())),), 44, "respects_a_halt", alone=True),
+    Bug("halts of one market are ignored", (Patch(memory, "halting_scopes", _only_the_wallet),), 85, "respects_a_halt", alone=True),
+    Bug("a halt is never lifted", (Patch(MemoryGate, "resume", returns_later(None)),), 0, "the_last_edge_is_traded", alone=True),
+    Bug("the rate is not limited", (Patch(Lane, "wait_us", returns(0)),), 9, "no_window_holds_more_than_the_rate", alone=True),
+    Bug("pauses are ignored", (Patch(MemoryGate, "pause", returns_later(None)),), 73, "is_silent_when_the_venue_asks_for_it", alone=True),
+    Bug("the wallet's cap is ignored", (Patch(Stakes, "objection", returns(None)),), 1, "keeps_the_wallet_within_its_cap", alone=True),
     Bug(
         "the gate is never told what is at stake",
         (Patch(MemoryGate, "set_exposure", returns(None)),),
-        38,
+        14,
         "keeps_the_wallet_within_its_cap",
+        alone=True,
     ),
-    Bug("the queue's timer is never set", (Patch(FairGate, "_set_alarm", returns(None)),), 40, "every_bot_is_back"),
+    Bug("the queue's timer is never set", (Patch(FairGate, "_set_alarm", returns(None)),), 10, "every_bot_is_back", alone=True),
 )
