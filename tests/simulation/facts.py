@@ -5,6 +5,7 @@ Nothing here asks a bot. The invariants compare what bots did with this.
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -80,13 +81,18 @@ def holding_of(trades: Iterable[Trade]) -> Holding:
 
 
 def newest_cost(trades: Iterable[Trade], outcome: int, shares: int) -> int:
-    """Dollars with fees that the newest `shares` of an outcome cost, rounded up."""
+    """Dollars with fees that the newest `shares` of an outcome cost, rounded up.
+
+    All that one order bought has one price, whatever levels it took: none of its shares is newer than another.
+    """
     lots: list[tuple[int, int]] = []
-    for trade in trades:
-        if trade.outcome == outcome and trade.side is Side.BUY:
-            lots.append((trade.shares, trade.dollars + trade.fee))
-        elif trade.outcome == outcome:
-            _take(lots, trade.shares)
+    for _, matched in groupby((trade for trade in trades if trade.outcome == outcome), key=lambda trade: trade.order_hash):
+        of_order = list(matched)
+        size = sum(trade.shares for trade in of_order)
+        if of_order[0].side is Side.BUY:
+            lots.append((size, sum(trade.dollars + trade.fee for trade in of_order)))
+        else:
+            _take(lots, size)
     return _take(lots, shares)
 
 

@@ -155,9 +155,11 @@ class Troubles:
                 self.halted[scope] = max(self.world.clock.now_us, self.halted.get(scope, 0))
 
     async def _resume(self, halt: Halt) -> None:
-        """As often as it takes until everybody took it."""
+        """As often as it takes until everybody took it; a shared gate remembers a halt that was pressed in a program that is dead now."""
         self._halts.remove(halt)
         scope = self.scope_of(halt)
+        while self.world.gate_server is not None and not self._gates():
+            await self.world.clock.sleep(1.0)
         if any(self.scope_of(other) == scope for other in self._halts):
             return
         self.world.note("resumed:", scope)
