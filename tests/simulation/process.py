@@ -69,7 +69,7 @@ class Host:
 
 
 class Life:
-    """A program from its start to its end. `bots` are those that trade now, by condition id."""
+    """A program from its start to its end. `bots` are the last of each market, by condition id."""
 
     def __init__(self, world: "World", host: Host) -> None:
         host.lives += 1
@@ -90,6 +90,18 @@ class Life:
     def alive(self) -> bool:
         """Whether it still runs, or is about to."""
         return self.power.on
+
+    @property
+    def trading(self) -> dict[str, Bot]:
+        """Those that have not ended."""
+        return {market: bot for market, bot in self.bots.items() if bot._engine_task is None or not bot._engine_task.done()}
+
+    def may_trade(self, market: str) -> bool:
+        """Whether a bot of this market runs here that believes itself alone; who knows that its lease is over sends nothing."""
+        if not self.alive or self.session is None or market not in self.trading:
+            return False
+        shared = self.session.at_gate.shared
+        return shared is None or shared._leases.is_certain(market)
 
     def begin(self) -> None:
         """Start the program: all its tasks belong to this life."""

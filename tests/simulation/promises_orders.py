@@ -64,7 +64,7 @@ def _has_ended(world: "World", earlier: SentOrder, order: SentOrder) -> bool:
 
 def comes_from_the_only_bot_of_its_market(world: "World", order: SentOrder) -> str | None:
     """Fear: two bots trade one market, and each hedges what the other bought."""
-    others = [life for life in world.lives if life is not order.life and life.alive and order.market in life.bots]
+    others = [life for life in world.lives if life is not order.life and life.may_trade(order.market)]
     rival = next((life for life in others if any(o.life is life and o.market == order.market for o in world.witness.orders)), None)
     return None if rival is None else f"{order.life.name} sends while {rival.name} trades the market"
 

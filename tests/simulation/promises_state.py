@@ -52,8 +52,7 @@ def trading_bots(world: "World") -> Iterator[tuple["Life", str, Bot]]:
     """Every bot that is up, with its market."""
     for life in world.lives:
         if life.alive:
-            for market, bot in life.bots.items():
-                yield life, market, bot
+            yield from ((life, market, bot) for market, bot in life.trading.items())
 
 
 def no_window_holds_more_than_the_rate(world: "World") -> Iterator[str]:
