@@ -159,7 +159,7 @@ class VirtualBot:
             strategy=self.strategy,
             buffer=self._buffer,
             tracker=self.tracker,
-            flow=OrderFlow(execution=execution, journal=journal, clock=clock, on_outcome=lambda *said: self.engine.on_outcome(*said)),
+            flow=OrderFlow(execution=execution, journal=journal, clock=clock, on_outcome=lambda *said: self.engine.on_reply(*said)),
             unknown=self.unknown,
             gate=MemoryGate.from_min_interval(GATE_INTERVAL_S, clock),
             cooldown=Cooldown(base_s=0.5, max_s=30.0, backoff=2.0),

@@ -57,6 +57,21 @@ async def test_a_venue_that_asks_for_silence_gets_it_from_the_whole_wallet(tmp_p
         assert isinstance(await another_market_asks(rig), Granted)
 
 
+async def test_nobody_of_the_wallet_sends_while_the_wish_for_silence_is_still_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with engine_rig(tmp_path) as rig:
+        meanwhile = []
+
+        async def slow_disk(order_hash: str, outcome: OrderOutcome) -> None:
+            meanwhile.append(await another_market_asks(rig))
+
+        monkeypatch.setattr(rig.journal, "mark", slow_disk)
+        rig.execution.replies.append(Rejected(Rejection.RATE_LIMITED, "later", 3.0))
+        await rig.show("0.48", "0.45")
+        assert meanwhile[0] == Refused(Refusal.VENUE_PAUSED, 3.0)
+
+
 async def test_without_a_named_time_our_own_pause_holds(tmp_path: Path) -> None:
     async with engine_rig(tmp_path) as rig:
         rig.execution.replies.append(Rejected(Rejection.TRADING_DISABLED, "cancel only"))

@@ -251,7 +251,7 @@ class EngineRig:
             execution=self.execution,
             journal=self.journal,
             clock=self.clock,
-            on_outcome=lambda order, plan, outcome: self.engine.on_outcome(order, plan, outcome),
+            on_outcome=lambda order, plan, outcome: self.engine.on_reply(order, plan, outcome),
         )
         return MarketEngine(
             view=self.view,

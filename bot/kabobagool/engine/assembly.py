@@ -49,7 +49,7 @@ def assemble_engine(
         strategy=strategy,
         buffer=buffer,
         tracker=tracker or PositionTracker(),
-        flow=OrderFlow(execution=execution, journal=journal, clock=clock, on_outcome=lambda *said: engine.on_outcome(*said)),
+        flow=OrderFlow(execution=execution, journal=journal, clock=clock, on_outcome=lambda *said: engine.on_reply(*said)),
         unknown=UnknownOrders(execution=execution, journal=journal, clock=clock),
         gate=gate,
         cooldown=Cooldown(

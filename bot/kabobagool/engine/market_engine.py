@@ -195,15 +195,18 @@ class MarketEngine:
         return not self.may_be_naked()
 
     def on_outcome(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
-        """Book what an order brought and apply what its outcome asks for.
-
-        Called once a reply, and again when an unknown one is resolved.
-        """
+        """Book what an order brought and apply what its outcome asks for: once a reply, and again when an unknown one is resolved."""
         name = outcome_name(outcome)
         self.outcomes[name] += 1
         log.info("order", extra={"order": order.order_hash, "outcome": name, "leg": plan.outcome.name, "side": plan.side.value})
         self._observer.order_ended(plan, self._purpose, outcome, self._flow.latency_s)
         self._apply(order, plan, outcome)
+
+    async def on_reply(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
+        """The same of a reply that was just heard: before anything else is done, the whole wallet is silent if the venue asked for it."""
+        self.on_outcome(order, plan, outcome)
+        if pause_s := trouble_of(outcome).pause_s:
+            await self._window.pause(seconds=pause_s, reason=outcome_name(outcome))
 
     def _apply(self, order: SignedOrder, plan: OrderPlan, outcome: OrderOutcome) -> None:
         if isinstance(outcome, Filled):
@@ -283,13 +286,13 @@ class MarketEngine:
         if isinstance(prepared, Prepared) and ask(view) != intent:
             prepared = NotSent(Reason.VIEW_MOVED)  # no slot is taken for what died while it was signed
         if isinstance(prepared, NotSent):
-            await self._after(prepared)
+            self._after(prepared)
             return
         try:
             result = await self._with_leave(prepared, ask, view)
         finally:
             self._flow.let_go(prepared)
-        await self._after(result)
+        self._after(result)
 
     async def _with_leave(self, prepared: Prepared, ask: Callable[[PairView], Intent | Reject], view: PairView) -> Sent | NotSent:
         answer = await self._window.ask(prepared.intent, prepared.note)
@@ -326,17 +329,13 @@ class MarketEngine:
             self._sending = False
             self.booked()
 
-    async def _after(self, result: Sent | NotSent) -> None:
+    def _after(self, result: Sent | NotSent) -> None:
         if isinstance(result, NotSent):
             self.strategy.gave_up(result.reason)
             if result.reason is Reason.SIGNING_FAILED:
                 self.degrade(result.text)
             if result.reason is Reason.JOURNAL_FAILED:
                 self.bans.add(result.text, again_after_s=TRIED_AGAIN_S)
-            return
-        trouble = trouble_of(result.last)
-        if trouble.pause_s:
-            await self._window.pause(seconds=trouble.pause_s, reason=outcome_name(result.last))
 
     def _entry(self, view: PairView) -> Intent | Reject:
         # The lock is ours while this is asked, so only what stands besides it counts.

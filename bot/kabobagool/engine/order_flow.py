@@ -7,7 +7,7 @@ held: `prepare`, then the gate, then `send`, and `let_go` however it ended.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import assert_never
 
 import msgspec
@@ -24,7 +24,8 @@ from kabobagool.gate.interface import IntentNote
 log = logging.getLogger(__name__)
 
 NEVER_SENT = Killed("not sent")
-OnOutcome = Callable[[SignedOrder, OrderPlan, OrderOutcome], None]
+OnOutcome = Callable[[SignedOrder, OrderPlan, OrderOutcome], Awaitable[None]]
+"""Told of an outcome before it is written down: others of the wallet must not wait for a disk to hear what the venue asked for."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -103,7 +104,7 @@ class OrderFlow:
                 await self._forget(signed[number + 1 :])
                 raise
             self.latency_s = self._clock.monotonic() - started
-            self._on_outcome(order, plan, outcome)
+            await self._on_outcome(order, plan, outcome)
             await self._note(order.order_hash, outcome)
             if not isinstance(outcome, Filled):
                 await self._forget(signed[number + 1 :])
