@@ -183,6 +183,18 @@ async def test_a_market_has_one_living_writer(tmp_path: Path) -> None:
     await journal.close()
 
 
+async def test_whoever_is_cancelled_while_it_claims_does_not_lock_its_own_process_out(tmp_path: Path) -> None:
+    journal = await Journal.open(tmp_path / "j", clock=SystemClock())
+    claiming = asyncio.create_task(journal.claim(CONDITION))
+    await asyncio.sleep(0)
+    claiming.cancel()
+    await asyncio.wait({claiming})
+    await journal.prune()  # after whatever the disk was doing
+    await journal.claim(CONDITION)
+    await journal.record(intent_of("i", signed(1)))
+    await journal.close()
+
+
 async def test_a_released_market_can_be_claimed_by_the_next(tmp_path: Path) -> None:
     async with a_journal(tmp_path / "j") as first:
         second = await Journal.open(tmp_path / "j", clock=SystemClock())

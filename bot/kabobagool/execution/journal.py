@@ -79,7 +79,11 @@ class Journal:
     async def claim(self, market: str) -> None:
         """Become the only writer of a market until `release`, `close` or death. JournalError when another one is alive."""
         if market not in self._claims:
-            self._claims[market] = await self._run(lambda: _lock(self._store.path, market))
+            await self._run(lambda: self._lock(market))
+
+    def _lock(self, market: str) -> None:
+        # Noted down where the lock is taken: whoever is cancelled while he waits must not leave one behind that nobody knows of.
+        self._claims[market] = _lock(self._store.path, market)
 
     async def release(self, market: str) -> None:
         """Let another process have the market."""
