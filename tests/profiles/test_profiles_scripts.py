@@ -128,7 +128,10 @@ def running(copy: Path) -> Iterator[subprocess.Popen[str]]:
     """`scripts/run-local.sh hydra-test` with two markets on free ports."""
     command = [str(copy / "scripts" / "run-local.sh"), "hydra-test", "--health-port-base", "0", "--json"]
     env = environment(PAPER_PORT="0", PAPER_MARKETS="2", PAPER_MINUTES="10", TMPDIR=str(copy))
+    # What a shell runs in the background ignores SIGINT, and so do its children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, cwd="/", env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    signal.signal(signal.SIGINT, before)
     yield process
     if process.poll() is None:
         process.terminate()
