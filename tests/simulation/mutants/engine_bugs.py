@@ -60,7 +60,7 @@ def _goes_on_after_a_kill(original: Any) -> Any:
         outcome: Any = order_flow.NEVER_SENT
         for plan, order in zip(plans, signed, strict=True):
             outcome = await self._submit(order)
-            self._on_outcome(order, plan, outcome)
+            await self._on_outcome(order, plan, outcome)
             await self._note(order.order_hash, outcome)
         return Sent(outcome, complete=isinstance(outcome, Filled))
 
