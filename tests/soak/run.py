@@ -15,6 +15,7 @@ import aiohttp
 
 from kabobagool.cli.demo_parts import DemoError, Exchange, RunningFleet, end, run_exchange, run_fleet
 from kabobagool.cli.demo_report import market_differences
+from kabobagool.cli.signals import pause
 from kabobagool.telemetry.stalls import StallMeter
 from tests.soak.judge import Ending
 from tests.soak.plan import Trouble, plan
@@ -122,7 +123,7 @@ class _Watch:
             async with StallMeter() as own:
                 while self._now_s() < self.play.seconds and not stop.is_set() and self.fleet.program.process.returncode is None:
                     await self._sample(own)
-                    await _pause(stop, self.play.sample_every_s)
+                    await pause(stop, self.play.sample_every_s)
                     if makes_trouble.done():
                         makes_trouble.result()
         finally:
@@ -240,9 +241,3 @@ async def _text(session: aiohttp.ClientSession, url: str) -> str:
     async with session.get(url, timeout=aiohttp.ClientTimeout(total=5)) as reply:
         reply.raise_for_status()
         return await reply.text()
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

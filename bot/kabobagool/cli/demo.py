@@ -9,7 +9,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import click
 from kabobagool.cli.demo_parts import DemoError, Exchange, Play, RunningFleet, start_exchange, start_fleet
 from kabobagool.cli.demo_report import Witness, make_report, summary_lines
 from kabobagool.cli.demo_screen import Screen
-from kabobagool.cli.signals import stop_on_signals
+from kabobagool.cli.signals import pause, stop_on_signals
 
 PAYOUT_PATIENCE_S = 25.0
 SETTLING_PATIENCE_S = 8.0
@@ -78,18 +77,12 @@ async def _watch(screen: Screen, exchange: Exchange, fleet: RunningFleet, play: 
     with screen.progress(play.seconds) as show:
         while (elapsed := loop.time() - exchange.started) < play.seconds and not stop.is_set():
             show(elapsed, await fleet.status())
-            await _pause(stop, LOOK_EVERY_S)
+            await pause(stop, LOOK_EVERY_S)
         deadline = loop.time() + SETTLING_PATIENCE_S
         while _unsettled(status := await fleet.status()) and loop.time() < deadline:
-            await _pause(stop, LOOK_EVERY_S / 4)
+            await pause(stop, LOOK_EVERY_S / 4)
         show(play.seconds, status)
     return Witness(status=status, ledger=await exchange.ledger(fleet.address), counters=await exchange.counters())
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
 
 
 def _unsettled(status: dict[str, Any]) -> bool:
@@ -105,4 +98,4 @@ async def _after_payout(exchange: Exchange, fleet: RunningFleet, stop: asyncio.E
         paid = not any(ledger["shares"].values()) and not any(ledger["pending_shares"].values())
         if (paid and not status["markets"]) or loop.time() > deadline or stop.is_set():
             return Witness(status=status, ledger=ledger, counters=await exchange.counters())
-        await _pause(stop, LOOK_EVERY_S)
+        await pause(stop, LOOK_EVERY_S)

@@ -5,6 +5,7 @@ Used by `run`, `record` and `demo`; `hydra` gives up listening after the first o
 
 import asyncio
 import signal
+from contextlib import suppress
 from typing import Final
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
@@ -16,3 +17,10 @@ def stop_on_signals() -> asyncio.Event:
     for name in STOPPING:
         loop.add_signal_handler(name, stop.set)
     return stop
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until told to stop."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

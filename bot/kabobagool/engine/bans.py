@@ -15,7 +15,7 @@ TRIED_AGAIN_S: Final = 30.0
 
 
 class Bans:
-    """`reasons` are those that stand, the oldest first; look at `stand()` before anything is sent."""
+    """`reasons` are those that were given, the oldest first; ask `standing()` before anything is sent."""
 
     def __init__(self, clock: Clock) -> None:
         self.reasons: list[str] = []
@@ -37,10 +37,10 @@ class Bans:
             self.reasons.remove(reason)
             log.info("recovered", extra={"reason": reason})
 
-    def stand(self) -> bool:
-        """Whether anything forbids an order now."""
+    def standing(self) -> list[str]:
+        """What forbids an order now; what may be tried again by now is no reason any more."""
         if self._until_s:
             now_s = self._clock.monotonic()
             for reason in [reason for reason, until_s in self._until_s.items() if until_s <= now_s]:
                 self.lift(reason)
-        return bool(self.reasons)
+        return self.reasons

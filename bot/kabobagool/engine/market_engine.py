@@ -113,9 +113,8 @@ class MarketEngine:
 
     @property
     def degraded(self) -> list[str]:
-        """Why no order is sent now; what may be tried again by now is no reason any more."""
-        self.bans.stand()
-        return self.bans.reasons
+        """Why no order is sent now."""
+        return self.bans.standing()
 
     def state(self) -> EngineState:
         """The engine's state in one word, the most serious first."""
@@ -267,7 +266,7 @@ class MarketEngine:
             await asyncio.wait({waiting, ticking})
 
     def _may_act_on_orphan(self) -> bool:
-        return self.strategy.naked and not self.bans.stand() and not self.unknown.open and not self._cooling()
+        return self.strategy.naked and not self.degraded and not self.unknown.open and not self._cooling()
 
     async def _act(self, ask: Callable[[PairView], Intent | Reject], view: PairView) -> None:
         """Ask, sign, get leave, ask again, send. An edge that dies on the way is counted under what killed it."""
@@ -344,7 +343,7 @@ class MarketEngine:
         return intent if obstacle is None else REJECT[obstacle]
 
     def _standing_obstacle(self, intent: Intent | None) -> Reason | None:
-        if self.bans.stand():
+        if self.degraded:
             return Reason.DEGRADED
         if self.unknown.open:
             return Reason.FROZEN
@@ -373,7 +372,7 @@ class MarketEngine:
         self.strategy.acted()
 
     def _orphan_step(self, view: PairView) -> Intent | Reject:
-        if self.bans.stand():
+        if self.degraded:
             return REJECT[Reason.DEGRADED]
         intent = self._resolve_orphan(view, can_pay=True)
         if isinstance(intent, Reject) or self._can_pay(intent):

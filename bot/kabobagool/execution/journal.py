@@ -79,9 +79,9 @@ class Journal:
     async def claim(self, market: str) -> None:
         """Become the only writer of a market until `release`, `close` or death. JournalError when another one is alive."""
         if market not in self._claims:
-            await self._run(lambda: self._lock(market))
+            await self._run(lambda: self._take(market))
 
-    def _lock(self, market: str) -> None:
+    def _take(self, market: str) -> None:
         # Noted down where the lock is taken: whoever is cancelled while he waits must not leave one behind that nobody knows of.
         self._claims[market] = _lock(self._store.path, market)
 
