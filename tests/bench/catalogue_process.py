@@ -10,7 +10,6 @@ import random
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 
@@ -21,6 +20,7 @@ from kabobagool.domain.money import MICRO
 from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.reader import Reader
 from kabobagool.venue.transport import AiohttpTransport, HttpReply, Params
+from tests.support.process_numbers import status_field
 
 CRITERIA = Criteria(min_volume=1 * MICRO, min_duration_ms=300_000)
 
@@ -48,8 +48,7 @@ class MeasuredTransport(AiohttpTransport):
 
 def most_memory_kib() -> int:
     """The most this process ever held. The operating system's `getrusage` would also count what the parent held when it forked."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
+    return status_field("self", "VmHWM")
 
 
 async def main(gamma: str, clob: str) -> None:

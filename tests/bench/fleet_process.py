@@ -33,6 +33,7 @@ from kabobagool.telemetry.stalls import StallMeter
 from tests.bench import fleet_traffic
 from tests.bench.fleet_traffic import EVENTS_A_FRAME, LATER, tokens_of
 from tests.bench.frame_server import STAMP_ORIGIN, age_ns
+from tests.support.process_numbers import status_field
 
 PATIENCE_S = 45
 OnView = Callable[[PairView], None]
@@ -98,8 +99,7 @@ class Watch:
         asyncio.get_running_loop().call_later(1.0, self._note_memory)
 
     def _note_memory(self) -> None:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        self.facts["resident_kib"] = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
+        self.facts["resident_kib"] = status_field("self", "VmRSS")
 
     def _begin(self) -> None:
         self._stalls.take_worst_s()

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench.operator_ground import NAMESPACE, until
 from tests.cluster.processes import free_port
+from tests.support.process_numbers import cpu_s, status_field
 
 COMMAND = ("-m", "kabobagool_operator.cli", "run")
 AGENT = "kabobagool-operator"
@@ -79,14 +80,12 @@ class MeasuredOperator:
     def resident_kib(self) -> float:
         """Resident memory now, in KiB."""
         assert self._process is not None
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        return float(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
+        return float(status_field(self._process.pid, "VmRSS"))
 
     def cpu_s(self) -> float:
         """CPU seconds it has used."""
         assert self._process is not None
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self._process.pid)
 
     def until_settled(self, markets: int, phase: str) -> float:
         """Wait until all markets are in a phase, all were looked at and none waits to be; its age then."""

@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.bench.measure import Benchmark, Figure, Samples, Target, figure
 from tests.bench.orders import KEY
+from tests.support.process_numbers import status_field
 
 GROUP = "process"
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,8 +45,7 @@ class Started:
 
     def resident_kib(self) -> float:
         """Resident memory now, in KiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        return float(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
+        return float(status_field(self.process.pid, "VmRSS"))
 
 
 def benchmarks(scratch: Path) -> list[Benchmark]:

@@ -4,14 +4,14 @@
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-PROCESSES: Final = Path("/proc")
+from tests.support.process_numbers import cpu_s, status_field
+
 FRESH_S: Final = 5.0
 """The books of a soak change about twice a second; a view that heard nothing for so long is not fresh."""
 UNWELL: Final = frozenset({"degraded", "stopping", "resolved", "starting"})
@@ -70,31 +70,20 @@ def is_sound(row: Mapping[str, Any]) -> bool:
     return bool(row["phase"] == "running" and bot["state"] not in UNWELL and sees)
 
 
-def process_numbers(pid: int, *, processes: Path = PROCESSES) -> dict[str, Any]:
+def process_numbers(pid: int) -> dict[str, Any]:
     """Memory, open descriptors, threads and CPU seconds of a process, from the kernel. ProcessLookupError when it is gone."""
-    folder = processes / str(pid)
     try:
-        said = dict(line.split(":", 1) for line in (folder / "status").read_text(encoding="utf-8").splitlines())
-        after_the_name = (folder / "stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
-        descriptors = len(os.listdir(folder / "fd"))
-    except (FileNotFoundError, ProcessLookupError):
+        return {
+            "resident_kib": status_field(pid, "VmRSS"),
+            "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+            "threads": status_field(pid, "Threads"),
+            "cpu_s": cpu_s(pid),
+        }
+    except (FileNotFoundError, ProcessLookupError, KeyError):
         raise ProcessLookupError(f"process {pid} is gone") from None
-    if "VmRSS" not in said:
-        raise ProcessLookupError(f"process {pid} has ended")
-    return {
-        "resident_kib": int(said["VmRSS"].split()[0]),
-        "descriptors": descriptors,
-        "threads": int(said["Threads"]),
-        "cpu_s": _cpu_s(after_the_name),
-    }
 
 
 def loop_numbers(metrics: str) -> dict[str, Any]:
     """Tasks of the event loop and its worst stall of late, from the text of `/metrics`."""
     read = {sample.name: sample.value for family in text_string_to_metric_families(metrics) for sample in family.samples}
     return {"tasks": int(read["kabobagool_event_loop_tasks"]), "stall_s": read["kabobagool_event_loop_worst_stall_seconds"]}
-
-
-def _cpu_s(fields: Sequence[str]) -> float:
-    """User and system time; the first field is the process's state, the third of `man 5 proc_pid_stat`."""
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from kabobagool.cli.signals import pause
 from kabobagool.engine.bot import Bot
 from kabobagool.telemetry.health import HealthReason, HealthReport
 from kabobagool.trading.gate_choice import GateAwayError
@@ -74,7 +75,7 @@ async def started(
                 raise
             doorway.waits_for, trial = str(e), trial + 1
             log.warning("cannot start yet", extra={"error": str(e), "again_in_s": pause_s})
-        await _pause(stop, pause_s)
+        await pause(stop, pause_s)
     return None
 
 
@@ -83,11 +84,3 @@ def is_away(error: VenueError) -> bool:
     if isinstance(error, HttpStatusError):
         return error.status in AWAY
     return isinstance(error, TransportError | GateAwayError)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
