@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from kabobagool.gate.redis_url import connect
 from kabobagool.settings import SettingsError, default_text
+from kabobagool_operator.arbmarket_spec import Mode
 from kabobagool_operator.bot_config import policy_problems
 from kabobagool_operator.bot_profiles import Profiles
 from kabobagool_operator.discovered import discovery_criteria
@@ -22,6 +23,7 @@ def start_problems(policy: Policy) -> list[str]:
     return [
         *policy_problems(policy),
         *_of_discovery(policy),
+        *_of_live_discovery(policy),
         *_of_the_paper_exchange(policy),
         *_of_the_gate(policy),
         *_of_the_election(policy),
@@ -36,6 +38,16 @@ def _of_discovery(policy: Policy) -> tuple[str, ...]:
     except SettingsError as e:
         return tuple(f"KABOBAGOOL_DISCOVERY_PROFILE={policy.discovery_profile}: {problem}" for problem in e.problems)
     return ()
+
+
+def _of_live_discovery(policy: Policy) -> tuple[str, ...]:
+    """Markets that are found name no wallet, and the operator may not read the key that would tell."""
+    if not policy.discovery or policy.discovery_mode is not Mode.LIVE or policy.redis_url is None or policy.live_wallet is not None:
+        return ()
+    return (
+        "KABOBAGOOL_LIVE_WALLET is not set: with KABOBAGOOL_DISCOVERY_MODE=Live give the public address that holds the money, or nobody "
+        "hears the bots of discovered markets at the order gate and they cannot be drained",
+    )
 
 
 def _of_the_paper_exchange(policy: Policy) -> tuple[str, ...]:

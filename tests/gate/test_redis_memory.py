@@ -228,3 +228,47 @@ async def replicated(primary: Server, replica: Server) -> None:
 
 def intent() -> IntentNote:
     return IntentNote(intent_id="i", created_ms=1, order_hashes=("0xa", "0xb"), text="pair")
+
+
+@every_server
+@losses
+async def test_who_only_looks_at_the_halts_forgets_none_that_the_server_lost(
+    open_server: Callable[..., Server], kind: str, lose: Trouble
+) -> None:
+    server = open_server(kind)
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=0)
+    await gate.take_lease("m")
+    await gate.halt(scope="wallet", who="me", why="holiday")
+    lose(server)
+    await server_answers(gate)
+    assert [halt.why for halt in await gate.halts()] == ["holiday"]
+    assert reason_of(await answer_of(gate)) is Refusal.HALTED
+
+
+@every_server
+async def test_a_halt_that_is_set_when_the_server_has_lost_another_one_leaves_both(open_server: Callable[..., Server], kind: str) -> None:
+    server = open_server(kind)
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=0)
+    await gate.halt(scope="m", who="me", why="holiday")
+    flush(server)
+    await gate.halt(scope="n", who="me", why="news")
+    assert reason_of(await answer_of(gate)) is Refusal.HALTED
+    assert {halt.scope for halt in await gate.halts()} == {"m", "n"}
+
+
+@every_server
+async def test_who_never_asked_for_anything_looks_and_leaves_no_trace(open_server: Callable[..., Server], kind: str) -> None:
+    server = open_server(kind)
+    gate = gate_on(server, wallet=new_wallet(), holder="person", interval_us=0)
+    assert await gate.halts() == ()
+    assert server.admin.dbsize() == 0
+
+
+async def server_answers(gate: RedisGate) -> None:
+    """Until a server that was restarted is heard again."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(GateUnreachableError):
+                await gate.link.call(gate.link.client.ping)
+                return
+            await asyncio.sleep(0.05)

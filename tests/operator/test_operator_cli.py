@@ -64,6 +64,11 @@ def test_the_definition_that_is_printed_is_the_one_of_the_repository() -> None:
         (["--discovery-profile", "nowhere"], {}, "there is no such profile; choose one of"),
         (["--retry-s", "6"], {}, "KABOBAGOOL_LEASE_S=15, RENEW_DEADLINE_S=10, RETRY_S=6: the first must be larger"),
         ([], {"REDIS_URL": "user:s3cret@host"}, "KABOBAGOOL_REDIS_URL=***: "),
+        (
+            ["--discovery-mode", "Live", "--discovery-credentials-secret", "wallet"],
+            {"REDIS_URL": "redis://user:s3cret@host:6379/0"},
+            "KABOBAGOOL_LIVE_WALLET is not set: with KABOBAGOOL_DISCOVERY_MODE=Live give the public address that holds the money",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_the_fix_before_anything_starts(options: list[str], environment: dict[str, str], said: str) -> None:

@@ -35,7 +35,7 @@ from kabobagool.settings import Settings
 from kabobagool.settings_wallet import wallet_name
 from kabobagool.trading.gate_choice import OpenGate, open_gate
 from kabobagool.trading.market_bot import OnView, open_bot
-from kabobagool.trading.session import Account, TradingSession, Venue, open_journal
+from kabobagool.trading.session import Account, TradingSession, Venue, open_journal, recall_halts
 from kabobagool.venue.clob import ClobReader
 from kabobagool.venue.errors import VenueError
 from kabobagool.venue.reader import Reader, RetryPolicy
@@ -179,6 +179,7 @@ class Life:
         at_gate = await self._open_gate(settings, rng)
         journal = await open_journal(settings, clock, at_gate=at_gate)
         journal._store = cast(JournalStore, FullDisk(journal._store, self.host))
+        await recall_halts(settings, at_gate, journal)
         return TradingSession(settings=settings, venue=venue, account=account, journal=journal, at_gate=at_gate, purse=Purse())
 
     def _account(self, settings: Settings, reader: Reader) -> Account:

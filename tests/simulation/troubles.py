@@ -42,7 +42,7 @@ PATIENCE = 120
 class FullDisk:
     """A journal's store on a disk that can be full: what is there can be read."""
 
-    WRITING = frozenset({"insert", "update", "delete_resolved_before"})
+    WRITING = frozenset({"insert", "update", "delete_resolved_before", "keep_halts"})
 
     def __init__(self, store: Any, host: "Host") -> None:
         self._store, self._host = store, host

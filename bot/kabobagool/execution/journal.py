@@ -21,7 +21,7 @@ from typing import Protocol, Self, TypeVar
 from kabobagool.clock import Clock
 from kabobagool.domain.outcome import OrderOutcome
 from kabobagool.execution.journal_store import RETENTION_MS, JournalError, JournalledIntent, JournalledOrder, JournalStore
-from kabobagool.gate.interface import IntentNote
+from kabobagool.gate.interface import IntentNote, KeptHalts
 
 __all__ = ["Journal", "JournalError", "JournalledIntent", "JournalledOrder", "set_aside"]
 
@@ -125,6 +125,14 @@ class Journal:
     async def markets(self) -> list[str]:
         """Condition ids of every market that is in the journal, the latest traded first."""
         return await self._run(self._store.markets)
+
+    async def kept_halts(self) -> KeptHalts:
+        """The halts that were in force when a process last kept them here."""
+        return await self._run(self._store.halts)
+
+    async def keep_halts(self, kept: KeptHalts) -> None:
+        """Keep what is halted, durably, in place of what was kept before."""
+        await self._run(lambda: self._store.keep_halts(kept))
 
     async def prune(self) -> None:
         """Forget intents older than 72 hours all of whose orders are resolved."""

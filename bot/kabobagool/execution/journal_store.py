@@ -16,6 +16,7 @@ from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.moment import Milliseconds
 from kabobagool.domain.money import Micros, Price
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Unknown
+from kabobagool.gate.interface import KeptHalts
 
 RETENTION_MS: Final = 72 * 60 * 60 * 1000
 SCHEMA_VERSION: Final = 1
@@ -36,6 +37,9 @@ CREATE TABLE orders (
 CREATE INDEX intents_of_a_market ON intents (market, created_ms);
 CREATE INDEX open_orders ON orders (intent_id) WHERE resolved_ms IS NULL;
 """
+
+HALTS: Final = "CREATE TABLE IF NOT EXISTS halts (scope TEXT PRIMARY KEY, text TEXT NOT NULL, epoch TEXT NOT NULL) STRICT"
+"""Not in every file of this version: older programs do without."""
 
 
 class JournalError(Exception):
@@ -148,6 +152,17 @@ class JournalStore:
                 (before_ms,),
             )
 
+    def halts(self) -> KeptHalts:
+        """What was kept last."""
+        rows = self._db.execute("SELECT scope, text, epoch FROM halts").fetchall()
+        return KeptHalts(epoch=rows[0]["epoch"], texts={row["scope"]: row["text"] for row in rows}) if rows else KeptHalts()
+
+    def keep_halts(self, kept: KeptHalts) -> None:
+        """Replace what was kept."""
+        with _Transaction(self._db):
+            self._db.execute("DELETE FROM halts")
+            self._db.executemany("INSERT INTO halts VALUES (?, ?, ?)", [(scope, text, kept.epoch) for scope, text in kept.texts.items()])
+
     def close(self) -> None:
         """Close the file; the write-ahead log is folded in."""
         self._db.close()
@@ -179,6 +194,7 @@ class JournalStore:
         with _Transaction(self._db):
             if self._is_new():
                 self._create()
+            self._db.execute(HALTS)
         self._check()
 
     def _is_new(self) -> bool:

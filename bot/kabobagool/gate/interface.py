@@ -77,6 +77,25 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: Milliseconds
 
 
+class KeptHalts(msgspec.Struct, frozen=True, kw_only=True):
+    """Halts as they lay on a shared server, by scope, and the epoch in which they were seen there ("" when none were)."""
+
+    epoch: str = ""
+    texts: dict[str, str] = {}
+
+
+class HaltDisk(Protocol):
+    """Keeps halts where the next process on this host finds them."""
+
+    async def kept_halts(self) -> KeptHalts:
+        """What was kept last."""
+        ...
+
+    async def keep_halts(self, halts: KeptHalts) -> bool:
+        """Keep these in place of those; False when that was not possible now."""
+        ...
+
+
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     """What a market has at stake, in micro-dollars. `stakes.exposure_of` reads it off a position.
 

@@ -23,6 +23,7 @@ from kabobagool.gate.interface import (
     GateUnreachableError,
     Granted,
     Halt,
+    HaltDisk,
     IntentNote,
     Lease,
     Priority,
@@ -170,6 +171,13 @@ class RedisGate:
         with suppress(GateUnreachableError):
             await self._halts.look()
         return self._halts.seen
+
+    async def keep_halts_on(self, disk: HaltDisk) -> None:
+        """Keep what is halted on this disk too, and put back what is found there if the server lost its memory since.
+
+        GateUnreachableError when the server did not take it: nothing may be traded then.
+        """
+        await self._halts.keep_on(disk)
 
     def lease_number(self, market: str) -> int:
         """The number of the lease that orders of this market name; 0 for a market this process never held."""

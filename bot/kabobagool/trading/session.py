@@ -133,6 +133,8 @@ async def open_session(settings: Settings) -> TradingSession:
         at_gate = await open_gate(settings, wallet_name(settings), clock=venue.clock, rng=venue.rng)
         opened.push_async_callback(at_gate.close)
         journal = await open_journal(settings, venue.clock, scratch=scratch, at_gate=at_gate)
+        opened.push_async_callback(journal.close)
+        await recall_halts(settings, at_gate, journal)
         opened.pop_all()
     return TradingSession(settings=settings, venue=venue, account=account, journal=journal, at_gate=at_gate, purse=Purse(), scratch=scratch)
 
@@ -224,6 +226,14 @@ async def open_journal(settings: Settings, clock: Clock, *, scratch: Path | None
 
         return await SharedJournal.open_shared(path, clock=clock, intents=at_gate.shared.intents)
     return await Journal.open(path, clock=clock)
+
+
+async def recall_halts(settings: Settings, at_gate: OpenGate, journal: Journal) -> None:
+    """What was halted before a restart stays halted, whatever the shared gate lost meanwhile. A dry run's disk goes with it."""
+    if at_gate.shared is not None and not settings.dry_run:
+        from kabobagool.trading.halts_on_disk import keep_halts
+
+        await keep_halts(at_gate.shared, journal)
 
 
 def feed_settings(settings: Settings) -> FeedSettings:
