@@ -44,10 +44,11 @@ def _of_live_discovery(policy: Policy) -> tuple[str, ...]:
     """Markets that are found name no wallet, and the operator may not read the key that would tell."""
     if not policy.discovery or policy.discovery_mode is not Mode.LIVE or policy.redis_url is None or policy.live_wallet is not None:
         return ()
-    return (
+    said = (
         "KABOBAGOOL_LIVE_WALLET is not set: with KABOBAGOOL_DISCOVERY_MODE=Live give the public address that holds the money, or nobody "
-        "hears the bots of discovered markets at the order gate and they cannot be drained",
+        "hears the bots of discovered markets at the order gate and they cannot be drained"
     )
+    return (said,)
 
 
 def _of_the_paper_exchange(policy: Policy) -> tuple[str, ...]:
