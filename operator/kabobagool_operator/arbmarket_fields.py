@@ -115,7 +115,7 @@ class Fields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
+        if not isinstance(given, dict) or None not in given.values():
             return given
         known = {field.alias for field in cls.model_fields.values()}
         return {name: value for name, value in given.items() if value is not None or name not in known}

@@ -68,6 +68,8 @@ class Caches:
     def __init__(self, changed: Listener) -> None:
         self._changed = changed
         self._markets: dict[str, SeenMarket] = {}
+        self.market_changes = 0
+        """How often an ArbMarket came, changed or went."""
         self._children: dict[Kind, dict[str, Seen]] = {kind: {} for kind in CHILDREN}
         self._names: dict[Kind, dict[str, list[str]]] = {kind: {} for kind in CHILDREN}
         self._gone: OrderedDict[str, int] = OrderedDict()
@@ -122,6 +124,7 @@ class Caches:
     def _remember(self, kind: Kind, name: str, seen: Seen, body: Body) -> None:
         if kind == ARB_MARKET:
             self._markets[name] = _seen_market(seen, body)
+            self.market_changes += 1
             return
         if name not in self._children[kind]:
             self._names[kind].setdefault(seen.market, []).append(name)
@@ -130,6 +133,7 @@ class Caches:
     def _forget(self, kind: Kind, name: str, known: Seen) -> None:
         if kind == ARB_MARKET:
             del self._markets[name]
+            self.market_changes += 1
         else:
             del self._children[kind][name]
             self._names[kind][known.market].remove(name)

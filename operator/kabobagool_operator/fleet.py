@@ -5,7 +5,6 @@ turn before every market that was there at the start has been looked at once: an
 nothing is running.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -41,8 +40,9 @@ class Fleet:
         self._slots: dict[str, Slots] = {}
         self._unseen: set[str] = set()
         self._memory = Memory()
-        self._changed = asyncio.Event()
-        self._changed.set()
+        self._changed = True
+        self._news = True
+        self._market_changes = 0
 
     @property
     def starting(self) -> int:
@@ -81,17 +81,17 @@ class Fleet:
         else:
             self._starting.discard(name)
         if row != before:
-            self._changed.set()
+            self._changed = True
 
     def touched(self) -> None:
         """An ArbMarket came, went or changed, or there is news of its market."""
-        self._changed.set()
+        self._changed = self._news = True
 
     def forget(self, name: str) -> None:
         """An ArbMarket is gone."""
         self.looked_at(name, None)
         self._slots.pop(name, None)
-        self._changed.set()
+        self.touched()
 
     async def run(self) -> None:
         """Give out turns until cancelled."""
@@ -101,13 +101,19 @@ class Fleet:
 
     def tick(self) -> None:
         """Look at all of it once."""
-        if not self._changed.is_set() and not self._waiting():
+        if not self._changed and not self._waiting():
             return
-        self._changed.clear()
-        for name in self._directory.renew(self.markets()):
-            self._wake(name)
+        self._changed = False
+        self._renew_directory()
         if not self._unseen:
             self._give_turns()
+
+    def _renew_directory(self) -> None:
+        """Which takes as long as giving out turns, and looks do not change it."""
+        if self._news or self._caches.market_changes != self._market_changes:
+            self._news, self._market_changes = False, self._caches.market_changes
+            for name in self._directory.renew(self.markets()):
+                self._wake(name)
 
     def _give_turns(self) -> None:
         rows = [row for name, row in self._rows.items() if self._directory.duplicate_of(name) is None]

@@ -126,6 +126,24 @@ async def test_a_duplicate_gets_no_turn_until_the_other_one_is_gone(rig: Rig) ->
     assert rig.fleet.slots("rain-again").may_create
 
 
+class Deaf(Rig):
+    """One that is told of no change, as it is told of none that the operator wrote itself."""
+
+    def _changed(self, name: str, *, by_us: bool) -> None:
+        pass
+
+
+async def test_a_duplicate_that_discovery_made_is_one_though_nobody_told_of_it() -> None:
+    rig = Deaf()
+    rig.put("rain")
+    rig.fleet.looked_at("rain", missing("rain"))
+    await rig.second()
+    rig.put("rain-again", "rain")
+    rig.fleet.looked_at("rain-again", missing("rain-again"))
+    assert "rain-again" in await rig.second()
+    assert rig.directory.duplicate_of("rain-again") == "rain"
+
+
 async def test_while_nothing_changes_nobody_is_looked_at(rig: Rig) -> None:
     rig.put("rain")
     rig.fleet.looked_at("rain", Row(name="rain", created_s=0.0, desired_hash="new", running_hash="new", made_s=0.0, ready=True))

@@ -22,6 +22,8 @@ from tests.simulation.world import Violation, play
 
 REPORT = Path("build/simulation.json")
 BAR = 30
+THE_SIMULATION_ITSELF = "the_simulation_itself"
+"""The promise that is broken when a history could not be played to its end: the other seeds go on."""
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +65,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def play_seed(seed: int) -> Played:
     """Play one seed."""
     started = time.process_time()
-    result = play(random_history(seed))
+    try:
+        result = play(random_history(seed))
+    except Exception as e:
+        broken = Violation(THE_SIMULATION_ITSELF, 0, f"{type(e).__name__}: {e}")
+        return Played(seed=seed, market_hours=0.0, orders=0, lives=0, cpu_s=time.process_time() - started, violations=[broken])
     return Played(
         seed=seed,
         market_hours=result.market_hours,
@@ -133,7 +139,7 @@ def _report(played: list[Played], wall_s: float, *, shrink: bool) -> Report:
 def _failure(one: Played, *, shrink: bool) -> Failure:
     first = one.violations[0]
     history = random_history(one.seed)
-    least = shrunk(history, first.invariant) if shrink else history
+    least = shrunk(history, first.invariant) if shrink and first.invariant != THE_SIMULATION_ITSELF else history
     return Failure(seed=one.seed, invariant=first.invariant, at_ms=first.at_ms, text=first.text, shrunk=least)
 
 

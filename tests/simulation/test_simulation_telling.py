@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.simulation import simulate
 from tests.simulation.explain import explained
 from tests.simulation.generate import random_history
+from tests.simulation.history import History
 from tests.simulation.mutants.bug import mutated
 from tests.simulation.mutations import BUGS
 from tests.simulation.shrink import shrunk
 from tests.simulation.simulate import run, summary
-from tests.simulation.world import play
+from tests.simulation.world import Result, play
 
 from kabobagool.cli import simulate as command
 from kabobagool.cli.main import main
@@ -47,6 +49,20 @@ def test_a_report_names_the_seed_and_holds_the_shortest_history(tmp_path: Path) 
     assert report.failed_seeds == [BUG.seed]
     assert f"seed {BUG.seed}: {BUG.promise}" in summary(report)
     assert '"shrunk"' in (tmp_path / "simulation.json").read_text()
+
+
+def test_a_history_that_cannot_be_played_fails_and_keeps_no_other_one_from_being_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_once(history: History) -> Result:
+        if history.seed == 1:
+            raise IndexError("list index out of range")
+        return play(history)
+
+    monkeypatch.setattr(simulate, "play", broken_once)
+    report = simulate.run([0, 1, 2], workers=1, report=tmp_path / "simulation.json")
+    assert (report.histories, report.failed_seeds) == (3, [1])
+    assert "seed 1: the_simulation_itself: IndexError: list index out of range" in summary(report)
 
 
 def test_the_command_plays_one_seed() -> None:

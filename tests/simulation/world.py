@@ -213,7 +213,8 @@ class World(Sight):
 
     def _look(self) -> None:
         self.bench.look()
-        calm = self.elapsed_ms - self.lines[-1].at_us // 1000 > CALM_MS
+        happened_us = self.lines[-1].at_us if self.lines else 0
+        calm = self.elapsed_ms - happened_us // 1000 > CALM_MS
         self.later(LOOK_WHEN_CALM_MS if calm else LOOK_EVERY_MS, self._look)
 
     def _idle(self, timer_s: float | None) -> None:
