@@ -105,14 +105,21 @@ def test_every_pod_of_the_release_and_every_bot_is_behind_walls_on_both_sides(na
         assert {way for policy in mine for way in policy["policyTypes"]} == {"Ingress", "Egress"}, whose
 
 
-def test_only_prometheus_and_the_operator_may_ask_a_bot_and_only_for_figures(helm: Helm) -> None:
+def test_only_prometheus_may_ask_a_bot_and_only_for_figures(helm: Helm) -> None:
     walls = Walls(helm.template())
     assert walls.takes("bot", 8080, PROMETHEUS)
     assert not walls.takes("bot", 8080, STRANGER)
+    assert not walls.takes("bot", 8080, PARTS["operator"])
     assert not walls.takes("bot", 8081, PROMETHEUS)
     assert walls.takes("operator", 8080, PROMETHEUS)
     assert not walls.takes("operator", 8000, PROMETHEUS)
     assert not walls.takes("redis", 6379, PROMETHEUS)
+
+
+def test_where_no_prometheus_is_named_nobody_may_ask_a_bot_anything(helm: Helm) -> None:
+    walls = Walls(helm.template({"networkPolicies": {"prometheus": []}}))
+    assert [labels for labels in (PROMETHEUS, STRANGER, PARTS["operator"]) if walls.takes("bot", 8080, labels)] == []
+    assert walls.walled("bot") == {"Ingress", "Egress"}
 
 
 def test_a_bot_reaches_the_venue_and_nothing_in_the_cluster_or_beside_it(helm: Helm) -> None:
