@@ -12,6 +12,7 @@ import msgspec
 from tests.support.virtual_venue import WALLET
 
 from paper_exchange.fees import taker_fee
+from paper_exchange.rules import PRICE_ONE
 from paper_exchange.types import BookUpdate, Event, PaperMarket, Side, Snapshot, Trade, TradeStatus
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class Ledger:
     def holding(self, market: str, *, failed_after_ms: int | None = None) -> Holding:
         """What the good trades add up to."""
         return holding_of(self.good(market, failed_after_ms=failed_after_ms))
+
+    def broken_micros(self, market: str) -> int:
+        """How many good trades cost no whole number of micro-dollars: a row names shares and price, and not how they were rounded."""
+        return sum(trade.price * trade.shares % PRICE_ONE != 0 for trade in self.good(market))
 
     def changed_ms(self, market: str) -> int:
         """When a trade of the market last changed, 0 when there is none."""

@@ -77,6 +77,8 @@ class Life:
         self.name = f"{host.name}.{host.lives}"
         self.power = Power(lambda where: world.was_cut(self, where))
         self.bots: dict[str, Bot] = {}
+        self.told: dict[str, int] = {}
+        """When it last told its gate what a market has at stake (virtual us)."""
         self.counters: dict[str, FeedCounters] = {}
         self.stop = asyncio.Event()
         self.session: TradingSession | None = None
@@ -84,7 +86,7 @@ class Life:
         self.wires: list[SimulatedWire] = []
         self.judge = LifeJudge(world.witness, self)
         self.clock = HostClock(world.clock, self.power, lambda: host.skew_ms)
-        self.started_us = world.clock.now_us
+        self.started_us = self.ended_us = world.clock.now_us
 
     @property
     def alive(self) -> bool:
@@ -117,6 +119,7 @@ class Life:
 
     def let_go(self) -> None:
         """What an operating system does with what a dead process held: sockets break, locks are gone, files are closed."""
+        self.ended_us = self.world.clock.now_us
         for wire in self.wires:
             self.world.venue.venue.market_sockets.remove(wire.subscriber)
         if self.session is not None:

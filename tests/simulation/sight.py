@@ -4,6 +4,7 @@
 """
 
 import sqlite3
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.simulation.facts import Ledger, Published
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from tests.simulation.witness import SentOrder
 
 START_US: Final = 5_000_000
-
+RETOLD_WITHIN_US: Final = 5_000_000
+"""Longer than from one heartbeat of a gate to the next."""
 
 ENDED: Final = frozenset({"filled", "killed", "rejected"})
 
@@ -96,8 +98,20 @@ class Sight:
 
     def at_stake(self, life: "Life") -> int:
         """Dollars that the markets of a life's gate have spent and not got back."""
-        markets = self._numbers if self.history.shared_gate else life.bots
+        markets = [market for market in self._numbers if self.gate_knows_of(market)] if self.history.shared_gate else life.bots
         return sum(max(self.ledger.holding(market).spent, 0) for market in markets)
+
+    def gate_knows_of(self, market: str) -> bool:
+        """Whether anybody can have told a shared gate what a market has at stake, since it last forgot everything.
+
+        Who lived on for a heartbeat then told it again. Of a market whose program was dead it hears from the next one.
+        """
+        flushed_us = max((flush_us for flush_us in self._flushes() if flush_us <= self.clock.now_us), default=0)
+        for life in self.lives:
+            lived_us = self.clock.now_us if life.alive else life.ended_us
+            if life.told.get(market, 0) > flushed_us or (market in life.told and lived_us > flushed_us + RETOLD_WITHIN_US):
+                return True
+        return False
 
     def has_rival(self, host: "Host") -> bool:
         """Whether another program, on the same machine or at the same gate, trades a market of this host."""
@@ -123,8 +137,11 @@ class Sight:
 
     def nobody_can_know_of(self, order: "SentOrder") -> bool:
         """Whether an order of a dead program was forgotten by the shared gate before anybody else asked: its trades still tell of it."""
-        flushes = (START_US + happening.at_ms * 1000 for happening in self.history.happenings if isinstance(happening, GateFlushed))
-        return not order.life.alive and any(order.at_us < flush_us <= self.clock.now_us for flush_us in flushes)
+        return not order.life.alive and any(order.at_us < flush_us <= self.clock.now_us for flush_us in self._flushes())
+
+    def _flushes(self) -> Iterator[int]:
+        """When the shared gate forgets everything (virtual us)."""
+        return (START_US + happening.at_ms * 1000 for happening in self.history.happenings if isinstance(happening, GateFlushed))
 
     def journal_row(self, host: "Host", order_hash: str) -> JournalRow | None:
         """What the disk of a host says of an order, read past the program."""

@@ -12,7 +12,7 @@ from tests.simulation.ports import OrderJudge
 from kabobagool.domain.intent import OrderPlan, Purpose
 from kabobagool.domain.outcome import Delayed, OrderOutcome, Unknown
 from kabobagool.execution.client import SignedOrder
-from kabobagool.gate.interface import Answer, Granted, LeasedGate, Priority
+from kabobagool.gate.interface import Answer, Exposure, Granted, LeasedGate, Priority
 
 if TYPE_CHECKING:
     from tests.simulation.process import Life
@@ -152,6 +152,11 @@ class WatchedGate:
         if grant is not None:
             grant.given_back = True
         self._gate.give_back(granted, **what)
+
+    def set_exposure(self, market: str, exposure: Exposure) -> None:
+        """Tell."""
+        self._life.told[market] = self._life.world.clock.now_us
+        self._gate.set_exposure(market, exposure)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gate, name)

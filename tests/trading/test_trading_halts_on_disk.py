@@ -94,6 +94,62 @@ async def test_a_halt_that_was_lifted_while_the_program_was_dead_stays_lifted_wh
             assert await gate.halts() == (), "and it is gone from the disk"
 
 
+async def test_a_halt_that_was_lifted_while_the_program_was_dead_stays_lifted_though_the_server_forgot_when_another_one_lived(
+    tmp_path: Path,
+) -> None:
+    with valkey() as server:
+        async with program_on(server, tmp_path) as gate:
+            await gate.halt(scope=WALLET, who="me", why="news")
+        (tmp_path / "other").mkdir()
+        async with program_on(server, tmp_path / "other") as other:
+            await other.resume(scope=WALLET)
+            await other.halt(scope="m", who="me", why="more news")
+            for _ in range(2):
+                server.admin.flushall()
+                await other.beat()
+            async with program_on(server, tmp_path) as gate:
+                assert whys(await gate.halts()) == ["more news"]
+        server.admin.flushall()
+        async with program_on(server, tmp_path) as gate:
+            assert whys(await gate.halts()) == ["more news"], "and that is what its disk says now"
+
+
+async def test_whoever_saw_the_halts_latest_is_believed_in_whatever_order_they_start(tmp_path: Path) -> None:
+    for first, second in (("early", "late"), ("late", "early")):
+        folders = {name: tmp_path / first / name for name in ("early", "late")}
+        for folder in folders.values():
+            folder.mkdir(parents=True)
+        with valkey() as server:
+            async with program_on(server, folders["late"]) as late:
+                await late.halt(scope=WALLET, who="me", why="news")
+                async with program_on(server, folders["early"]):
+                    pass
+                await late.resume(scope=WALLET)
+                await late.halt(scope="m", who="me", why="more news")
+            server.admin.flushall()
+            async with program_on(server, folders[first]), person_at(server) as person:
+                await person.halt(scope="n", who="me", why="since then")
+                async with program_on(server, folders[second]) as gate:
+                    assert whys(await gate.halts()) == ["more news", "since then"]
+
+
+async def test_what_was_lifted_after_it_was_put_back_is_not_brought_back_by_a_disk_that_saw_it_too(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    with valkey() as server:
+        async with program_on(server, folders[0]) as gate:
+            await gate.halt(scope=WALLET, who="me", why="news")
+        async with program_on(server, folders[1]):
+            pass
+        server.admin.flushall()
+        async with program_on(server, folders[0]) as gate, person_at(server) as person:
+            assert whys(await gate.halts()) == ["news"]
+            await person.resume(scope=WALLET)
+            async with program_on(server, folders[1]) as other:
+                assert await other.halts() == ()
+
+
 async def test_a_full_disk_keeps_no_halt_from_being_set_is_said_once_and_is_made_up_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -131,13 +187,21 @@ async def test_a_journal_whose_halts_cannot_be_read_is_refused(tmp_path: Path) -
     await journal.close()
 
 
+async def test_a_journal_whose_halts_are_rubbish_is_refused(tmp_path: Path) -> None:
+    journal = await Journal.open(tmp_path / "journal.sqlite", clock=SystemClock())
+    journal._store._db.execute("INSERT INTO halts VALUES (1, '[]')")
+    with pytest.raises(JournalError, match="was not written by this program"):
+        await HaltsOnDisk(journal).kept_halts()
+    await journal.close()
+
+
 async def test_a_journal_of_an_older_program_gets_a_place_for_halts(tmp_path: Path) -> None:
     journal = await Journal.open(tmp_path / "journal.sqlite", clock=SystemClock())
     journal._store._db.execute("DROP TABLE halts")
     await journal.close()
     journal = await Journal.open(tmp_path / "journal.sqlite", clock=SystemClock())
     assert await journal.kept_halts() == KeptHalts()
-    kept = KeptHalts(epoch="one", texts={WALLET: "1 text", "m": "2 text"})
+    kept = KeptHalts(seen_us=7, texts={WALLET: "1 text", "m": "2 text"})
     await journal.keep_halts(kept)
     assert await journal.kept_halts() == kept
     await journal.close()

@@ -17,6 +17,7 @@ from kabobagool.domain.moment import Milliseconds
 from kabobagool.domain.money import Micros, Price
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Unknown
 from kabobagool.gate.interface import KeptHalts
+from kabobagool.unreadable import UNREADABLE
 
 RETENTION_MS: Final = 72 * 60 * 60 * 1000
 SCHEMA_VERSION: Final = 1
@@ -38,8 +39,8 @@ CREATE INDEX intents_of_a_market ON intents (market, created_ms);
 CREATE INDEX open_orders ON orders (intent_id) WHERE resolved_ms IS NULL;
 """
 
-HALTS: Final = "CREATE TABLE IF NOT EXISTS halts (scope TEXT PRIMARY KEY, text TEXT NOT NULL, epoch TEXT NOT NULL) STRICT"
-"""Not in every file of this version: older programs do without."""
+HALTS: Final = "CREATE TABLE IF NOT EXISTS halts (seen_us INTEGER NOT NULL, texts TEXT NOT NULL) STRICT"
+"""One row at most. Not in every file of this version: older programs do without."""
 
 
 class JournalError(Exception):
@@ -154,14 +155,21 @@ class JournalStore:
 
     def halts(self) -> KeptHalts:
         """What was kept last."""
-        rows = self._db.execute("SELECT scope, text, epoch FROM halts").fetchall()
-        return KeptHalts(epoch=rows[0]["epoch"], texts={row["scope"]: row["text"] for row in rows}) if rows else KeptHalts()
+        row = self._db.execute("SELECT seen_us, texts FROM halts").fetchone()
+        try:
+            return (
+                KeptHalts()
+                if row is None
+                else KeptHalts(seen_us=row["seen_us"], texts=msgspec.json.decode(row["texts"], type=dict[str, str]))
+            )
+        except UNREADABLE as e:
+            raise self._foreign(e) from None
 
     def keep_halts(self, kept: KeptHalts) -> None:
         """Replace what was kept."""
         with _Transaction(self._db):
             self._db.execute("DELETE FROM halts")
-            self._db.executemany("INSERT INTO halts VALUES (?, ?, ?)", [(scope, text, kept.epoch) for scope, text in kept.texts.items()])
+            self._db.execute("INSERT INTO halts VALUES (?, ?)", (kept.seen_us, msgspec.json.encode(kept.texts).decode()))
 
     def close(self) -> None:
         """Close the file; the write-ahead log is folded in."""
@@ -171,8 +179,11 @@ class JournalStore:
         try:
             return self._intents(market, since_ms, condition)
         except (ValueError, IndexError) as e:  # a word, a name or a column that is none of ours
-            cause = f"what is in it was not written by this program: {e}"
-            raise JournalError(f"{self.path}: {cause}; reconcile the position with the venue, then move the file aside") from None
+            raise self._foreign(e) from None
+
+    def _foreign(self, error: Exception) -> JournalError:
+        cause = f"what is in it was not written by this program: {error}"
+        return JournalError(f"{self.path}: {cause}; reconcile the position with the venue, then move the file aside")
 
     def _intents(self, market: str, since_ms: int, condition: str) -> list[JournalledIntent]:
         rows = self._db.execute(

@@ -78,9 +78,9 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptHalts(msgspec.Struct, frozen=True, kw_only=True):
-    """Halts as they lay on a shared server, by scope, and the epoch in which they were seen there ("" when none were)."""
+    """Halts as they lay on a shared server, by scope, and when they were seen there (microseconds of its clock; 0 never)."""
 
-    epoch: str = ""
+    seen_us: int = 0
     texts: dict[str, str] = {}
 
 

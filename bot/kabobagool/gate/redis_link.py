@@ -39,6 +39,7 @@ class Keys:
         self.halts = self.of("halts")
         self.leases = self.of("leases")
         self.stakes = self.of("stakes")
+        self.lifted = self.of("lifted")
         self.gate = (self.of("gate"), self.halts, self.leases, self.stakes)
         """What `numbers.lua` and `state.lua` want, in their order."""
 

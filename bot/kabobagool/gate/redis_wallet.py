@@ -53,11 +53,6 @@ class RedisWallet:
         """Since when the server has counted, as this process last heard it; `UNKNOWN_EPOCH` before it asked."""
         return self._epoch
 
-    def know(self, epoch: str) -> None:
-        """An earlier process heard this epoch: when it is another by now, the server forgot what that one knew."""
-        if self._epoch == UNKNOWN_EPOCH:
-            self._epoch = epoch
-
     @property
     def limits(self) -> Limits:
         """The budget that holds from the next question on."""

@@ -1,8 +1,12 @@
--- Sets a halt. The number before it is its place among the others, the oldest first.
+-- Sets a halt, also where the server forgot what it was told before: it is asked again once that is put back. The number before it is its
+-- place among the others, the oldest first.
 --
 -- ASKED scope, text
--- Returns what was said, epoch, then scope and text of everything that is halted now.
+-- Returns what `everything_halted` does.
 local place = next_number(state, now)
 save(state)
 redis.call('HSET', HALTS, ASKED[1], whole(place) .. ' ' .. ASKED[2])
-return {'granted', state.epoch, unpack(redis.call('HGETALL', HALTS))}
+if forgot_the_caller() then
+    return {'memory_lost', state.epoch}
+end
+return everything_halted()

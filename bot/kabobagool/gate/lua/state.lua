@@ -40,6 +40,7 @@ local function empty_lanes(state, moment, wallet_slots, pair_slots)
 end
 
 local state = load_state()
+local remembered = state.seen
 local now = current_time(state)
 
 -- A server process that did not count the grants itself (restarted, flushed, promoted from a replica) may miss some, and some leases.
@@ -47,6 +48,8 @@ local now = current_time(state)
 -- bucket.
 if string.sub(state.epoch, 1, #SERVER) ~= SERVER then
     state.epoch = SERVER .. ':' .. whole(now)
+    state.began = now
+    state.halts_as_of = remembered
     state.silent_until = now + SILENCE
     empty_lanes(state, state.silent_until, WALLET_LANE.at_start, PAIR_LANE.at_start)
     state.last = 0
@@ -55,6 +58,11 @@ end
 
 local function forgot_the_caller()
     return KNOWN_EPOCH ~= '' and KNOWN_EPOCH ~= state.epoch
+end
+
+-- What was said, epoch, the moment, then scope and text of everything that is halted now.
+local function everything_halted()
+    return {'granted', state.epoch, now, unpack(redis.call('HGETALL', HALTS))}
 end
 
 local function lease_of(market)
