@@ -1,7 +1,7 @@
 """A halt outlives everything: the server that forgets it while every program that knew of it is dead, and the program that kept it."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from kabobagool.gate.interface import WALLET, Halt, KeptHalts
 from kabobagool.gate.redis_gate import RedisGate
 from kabobagool.trading.gate_choice import GateAwayError
 from kabobagool.trading.halts_on_disk import HaltsOnDisk, keep_halts
+from kabobagool_operator import gate_marks
 
 ADDRESS = "0xabc"
+Lift = Callable[[RedisGate], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -133,7 +135,16 @@ async def test_whoever_saw_the_halts_latest_is_believed_in_whatever_order_they_s
                     assert whys(await gate.halts()) == ["more news", "since then"]
 
 
-async def test_what_was_lifted_after_it_was_put_back_is_not_brought_back_by_a_disk_that_saw_it_too(tmp_path: Path) -> None:
+async def lift_as_a_bot_does(person: RedisGate) -> None:
+    await person.resume(scope=WALLET)
+
+
+async def lift_as_the_operators_page_does(person: RedisGate) -> None:
+    await gate_marks.lift_halt(person.link, WALLET)
+
+
+@pytest.mark.parametrize("lift", [lift_as_a_bot_does, lift_as_the_operators_page_does])
+async def test_what_was_lifted_after_it_was_put_back_is_not_brought_back_by_a_disk_that_saw_it_too(tmp_path: Path, lift: Lift) -> None:
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
         folder.mkdir()
@@ -145,7 +156,7 @@ async def test_what_was_lifted_after_it_was_put_back_is_not_brought_back_by_a_di
         server.admin.flushall()
         async with program_on(server, folders[0]) as gate, person_at(server) as person:
             assert whys(await gate.halts()) == ["news"]
-            await person.resume(scope=WALLET)
+            await lift(person)
             async with program_on(server, folders[1]) as other:
                 assert await other.halts() == ()
 
