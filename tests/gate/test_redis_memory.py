@@ -264,6 +264,17 @@ async def test_who_never_asked_for_anything_looks_and_leaves_no_trace(open_serve
     assert server.admin.dbsize() == 0
 
 
+@every_server
+async def test_thousands_of_halts_are_seen_and_put_back(open_server: Callable[..., Server], kind: str) -> None:
+    server = open_server(kind)
+    gate = gate_on(server, wallet=new_wallet(), holder="bot", interval_us=0, timeout_s=20.0)
+    await gate.take_lease("m")
+    server.admin.hset(gate.link.keys.halts, mapping={f"draining:{number}": f"{number} text" for number in range(10_000)})
+    assert len(await gate.halts()) == 10_000
+    flush(server)
+    assert len(await gate.halts()) == 10_000
+
+
 async def server_answers(gate: RedisGate) -> None:
     """Until a server that was restarted is heard again."""
     async with asyncio.timeout(30):

@@ -76,7 +76,7 @@ class RedisHalts:
         await self._wallet.put_back("put_halts", keys=self._lifted, args=_said(self._seen_us, self._seen))
 
     async def _hear(self, reply: Reply) -> None:
-        self._seen_us, *said = reply.values
+        self._seen_us, said = reply.values
         self._seen = dict(zip(said[::2], said[1::2], strict=True))
         if self._disk is None or self._seen == self._kept.texts:
             return
