@@ -147,10 +147,16 @@ def every_bot_is_back(world: "World") -> Iterator[str]:
                 yield f"{life.name}, market {number}: {trouble}"
 
 
+def _just_sent(world: "World", life: "Life", market: str) -> bool:
+    """Whether an order left so late that its reply may still come."""
+    sent = [order.at_us for order in world.witness.orders if order.life is life and order.market == market]
+    return bool(sent) and world.clock.now_us - sent[-1] < SETTLED_MS * 1000
+
+
 def _trouble(world: "World", life: "Life", market: str, bot: Bot) -> str | None:
     if bot.engine.degraded and not _was_told_to_stop(world, life, market):
         return f"degraded: {bot.engine.degraded} {bot.memory.trouble if bot.memory else ''}"
-    if bot.engine.is_busy() and world.unheard_for_ms(market) > SETTLED_MS:
+    if bot.engine.is_busy() and world.unheard_for_ms(market) > SETTLED_MS and not _just_sent(world, life, market):
         return f"its engine does not come back from an order: {bot.engine.state()}"
     if bot.engine.unknown.open:
         return f"orders are still of unknown end: {list(bot.engine.unknown.open)}"
