@@ -32,10 +32,12 @@ from paper_exchange.server.market_messages import book_message
 from paper_exchange.types import Snapshot
 
 if TYPE_CHECKING:
-    from tests.simulation.process import Host
+    from tests.simulation.process import Host, Life
     from tests.simulation.world import World
 
 PATIENCE = 120
+FINGER_S = 10.0
+"""No program takes longer to say whether it took what a person pressed."""
 """Tries of a person whose button does not work, one a second."""
 
 
@@ -149,36 +151,48 @@ class Troubles:
 
     async def _press_everywhere(self, scope: str) -> None:
         """On the page of every process; it counts when all that could be reached have taken it."""
-        for gate in self._gates():
+        for life in self._up():
             with suppress(GateUnreachableError):
-                await gate.halt(scope=scope, who="person", why="simulated")
+                await _gate_of(life).halt(scope=scope, who="person", why="simulated")
                 self.halted[scope] = max(self.world.clock.now_us, self.halted.get(scope, 0))
 
     async def _resume(self, halt: Halt) -> None:
         """As often as it takes until everybody took it; a shared gate remembers a halt that was pressed in a program that is dead now."""
         self._halts.remove(halt)
         scope = self.scope_of(halt)
-        while self.world.gate_server is not None and not self._gates():
+        while self.world.gate_server is not None and not self._up():
             await self.world.clock.sleep(1.0)
         if any(self.scope_of(other) == scope for other in self._halts):
             return
         self.world.note("resumed:", scope)
         self.halted.pop(scope, None)
-        for gate in self._gates():
-            await self._resume_at(gate, scope)
+        while True:
+            took = [await self._resume_at(life, scope) for life in self._up()]
+            if any(took) or self.world.gate_server is None:
+                return
+            await self.world.clock.sleep(1.0)
 
-    async def _resume_at(self, gate: LeasedGate, scope: str) -> None:
+    async def _resume_at(self, life: "Life", scope: str) -> bool:
+        """Whether it took it: not when it dies under the finger, or cannot reach its gate for long."""
         for _ in range(PATIENCE):
             try:
-                await gate.resume(scope=scope)
-            except GateUnreachableError:
+                async with asyncio.timeout(FINGER_S):
+                    await _gate_of(life).resume(scope=scope)
+            except (GateUnreachableError, TimeoutError):
                 await self.world.clock.sleep(1.0)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
             else:
-                return
+                return True
+            if not life.alive:
+                return False
+        return False
 
-    def _gates(self) -> list[LeasedGate]:
+    def _up(self) -> "list[Life]":
         lives = [host.life for host in self.world.hosts if host.life is not None and host.life.alive]
-        return [life.session.gate for life in lives if life.session is not None]
+        return [life for life in lives if life.session is not None]
 
     def _strange_frame(self, strange: StrangeFrame) -> None:
         market = self.world.market(strange.market)
@@ -207,6 +221,11 @@ class Troubles:
     def _old_book(self, number: int) -> Snapshot:
         """The first book of the day."""
         return self.world.books.snapshots(self.world.market(number).condition_id)[0]
+
+
+def _gate_of(life: "Life") -> LeasedGate:
+    assert life.session is not None
+    return life.session.gate
 
 
 def _run(coroutine: Any) -> None:
