@@ -52,6 +52,13 @@ def test_a_leak_of_memory_is_noticed_and_its_size_said(mib_per_hour):
     assert slope_mib_per_hour(samples) == pytest.approx(mib_per_hour, abs=0.2)
 
 
+@pytest.mark.parametrize(("mib_per_hour", "holds"), [(3.2, True), (3.7, False)])
+def test_what_was_bought_may_be_remembered_and_nothing_beyond_it(mib_per_hour, holds):
+    samples = series(60, resident_kib=partial(resident, mib_per_hour=mib_per_hour), fills=lambda at_s: round(at_s * 0.4))
+    found = verdicts(samples)["memory"]
+    assert (found.holds, found.limit) == (holds, "<= 3.4 MiB an hour (2, and 1 KiB for each of 1,440 fills)")
+
+
 def test_memory_that_is_taken_while_the_fleet_warms_up_is_no_leak():
     found = verdicts(series(60, resident_kib=lambda at_s: resident(at_s) + round(min(at_s, 580) * 100)))
     assert not broken(found)
