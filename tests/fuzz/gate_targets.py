@@ -20,7 +20,7 @@ from kabobagool.gate.redis_halts import RedisHalts
 from kabobagool.gate.redis_intents import RedisIntents
 from kabobagool.gate.redis_link import Keys, RedisLink
 from kabobagool.gate.redis_status import StatusBoard, StatusReport
-from kabobagool.gate.redis_wallet import RedisWallet
+from kabobagool.gate.redis_wallet import UNKNOWN_EPOCH, RedisWallet
 from kabobagool.trading.gate_report import read_leases, read_stakes
 from kabobagool.trading.shared_journal import ends_of, journalled
 from kabobagool_operator.conditions import LONGEST_MESSAGE
@@ -91,7 +91,9 @@ class _Link:
 
 
 class _Wallet:
-    """As `RedisWallet`."""
+    """As `RedisWallet`, before anything was asked."""
+
+    epoch = UNKNOWN_EPOCH
 
     def __init__(self, link: RedisLink) -> None:
         self.link = link
