@@ -10,7 +10,7 @@ from tests.gate.redis_rig import PATIENT_S, ManualLink, manual_redis_gate, new_w
 from tests.gate.redis_servers import every_server, shared_server
 from tests.support.wire import wire_to
 
-from kabobagool.gate.interface import Granted, Lease, Priority, Refusal, Refused
+from kabobagool.gate.interface import Exposure, Granted, Lease, Priority, Refusal, Refused
 from kabobagool.gate.lease_book import LEASE_S
 from kabobagool.gate.limits import Limits
 from kabobagool.gate.local_budget import LocalBudget
@@ -244,3 +244,20 @@ def forget(gate: RedisGate) -> None:
     with redis.Redis(port=options["port"]) as client:
         for key in client.keys(gate.link.keys.of("*")):
             client.delete(key)
+
+
+@every_server
+async def test_whoever_lost_the_market_says_nothing_more_of_its_stake(kind: str) -> None:
+    first, second, clock = two_bots(kind, exposure_cap_micros=100)
+    await first.take_lease("m")
+    first.set_exposure("m", Exposure(at_stake=5))
+    await first.beat()
+    clock.now_us += round(LEASE_S * SECOND) + 1
+    assert isinstance(await second.take_lease("m"), Lease)
+    second.set_exposure("m", Exposure(at_stake=90))
+    await second.beat()
+    first.set_exposure("m", Exposure(at_stake=6))
+    await first.beat()
+    answer = await ask(second, market="n", notional=20, priority=Priority.NEW_PAIR)
+    assert isinstance(answer, Refused)
+    assert answer.reason is Refusal.EXPOSURE

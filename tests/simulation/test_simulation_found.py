@@ -14,7 +14,7 @@ HALTS_LIE_ON_NO_DISK = Bug(
 )
 
 
-@pytest.mark.parametrize("seed", [129, 460, 461, 474, 729, 1519, 1637, 2559, 3581, 5047, 5347, 5761, 6094, 6129, 6872])
+@pytest.mark.parametrize("seed", [129, 460, 461, 474, 729, 1519, 1637, 2559, 3581, 5047, 5347, 5761, 6094, 6129, 6872, 9451, 9564])
 def test_every_promise_is_kept_now(seed: int) -> None:
     assert play(random_history(seed)).violations == []
 

@@ -90,7 +90,7 @@ class RedisGate:
         self._wallet = RedisWallet(link, limits=limits, silence_at_start_s=silence_at_start_s)
         self._leases = LeaseBook(self._wallet, holder=holder, clock=clock)
         self._halts = RedisHalts(self._wallet, clock=clock)
-        self._unsaid = Unsaid(self._wallet, clock=clock)
+        self._unsaid = Unsaid(self._wallet, lease_number=self._leases.number, clock=clock)
         self.intents = RedisIntents(self._wallet, self._leases, clock=clock)
         """What this wallet's bots were about to send."""
         self._wallet.restorers += [self._leases.restore, self._halts.restore, self._unsaid.restore, self.intents.restore]

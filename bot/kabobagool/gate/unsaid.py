@@ -7,6 +7,7 @@ dollars that come back late only make the gate stricter, and a loss or a naked l
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -29,11 +30,12 @@ class GivenBack(NamedTuple):
 class Unsaid:
     """Collects without waiting; `tell` empties it."""
 
-    def __init__(self, wallet: RedisWallet, *, clock: Clock) -> None:
+    def __init__(self, wallet: RedisWallet, *, lease_number: Callable[[str], int], clock: Clock) -> None:
         self.paused_until_s = 0.0
         """Until when (seconds of the clock) this process was asked to be silent."""
         self._pause_is_told = True
         self._wallet = wallet
+        self._lease_number = lease_number
         self._clock = clock
         self._given_back: deque[GivenBack] = deque()
         self._exposure: dict[str, Exposure] = {}
@@ -116,7 +118,16 @@ class Unsaid:
     def _args(self, market: str, exposure: Exposure) -> tuple[str | Micros, ...]:
         """With what the server said of the market's day: it may have forgotten, and only its own clock says which day it is."""
         known = self._days.get(market, NEVER_HEARD_OF)
-        return (market, exposure.at_stake, exposure.orphan, exposure.result, known.day, known.start, known.result)
+        return (
+            market,
+            exposure.at_stake,
+            exposure.orphan,
+            exposure.result,
+            known.day,
+            known.start,
+            known.result,
+            self._lease_number(market),
+        )
 
     def _heard(self, market: str, exposure: Exposure, reply: Reply) -> None:
         day, start = reply.values

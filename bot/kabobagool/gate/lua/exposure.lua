@@ -1,7 +1,8 @@
 -- What a market has at stake and has made, replacing what its granted orders were counted with.
 --
 -- ASKED market, dollars at stake, cost of its shares without a partner, dollars made so far; then what the caller heard of the market's
---       last day: the day, dollars made when it began, dollars made when it was told. A server that forgot the market begins there
+--       last day: the day, dollars made when it began, dollars made when it was told. A server that forgot the market begins there; at
+--       last the number of the caller's lease, 0 for none. Who had the market before somebody else took it over knows nothing new of it
 -- Returns what was said, epoch, today, dollars made when today began.
 local market, at_stake, orphan, result = ASKED[1], ASKED[2], ASKED[3], ASKED[4]
 local heard = {day = ASKED[5], start = ASKED[6], result = ASKED[7]}
@@ -14,6 +15,11 @@ local own = {at_stake = before[1], orphan = before[2], day = before[3], start = 
 
 local function lost_on_this_day(market_day)
     return market_day.day == today and market_day.start - market_day.result or 0
+end
+
+local held = lease_of(market)
+if held ~= 0 and ASKED[8] ~= 0 and held ~= ASKED[8] then
+    return {'granted', state.epoch, own.day, own.start}
 end
 
 local last = heard.day > own.day and heard or own
