@@ -12,9 +12,8 @@ import msgspec
 
 from kabobagool.clock import Clock
 from kabobagool.gate.interface import DRAINING, Halt
-from kabobagool.gate.limits import MICROSECONDS
 from kabobagool.gate.redis_halts import LIFTS_REMEMBERED_MS
-from kabobagool.gate.redis_link import RedisLink
+from kabobagool.gate.redis_link import RedisLink, server_time_us
 from kabobagool.unreadable import UNREADABLE
 
 WHO: Final = "kabobagool-operator"
@@ -63,7 +62,7 @@ async def set_halt(link: RedisLink, halt: Halt) -> None:
 
 async def lift_halt(link: RedisLink, scope: str) -> None:
     """Let a scope go on, and remember it as the gate does. GateUnreachableError when that is not certain."""
-    lifted_us = await _server_time_us(link)
+    lifted_us = await server_time_us(link)
     await link.call(lambda: link.client.hset(link.keys.lifted, scope, lifted_us))
     await link.call(lambda: link.client.pexpire(link.keys.lifted, LIFTS_REMEMBERED_MS))
     await link.call(lambda: link.client.hdel(link.keys.halts, scope))
@@ -71,12 +70,7 @@ async def lift_halt(link: RedisLink, scope: str) -> None:
 
 async def _written(link: RedisLink, halt: Halt) -> str:
     """A halt as the gate writes it: after its place among the others."""
-    return f"{await _server_time_us(link)} {msgspec.json.encode(halt).decode()}"
-
-
-async def _server_time_us(link: RedisLink) -> int:
-    seconds, micros = await link.call(link.client.time)
-    return seconds * MICROSECONDS + micros
+    return f"{await server_time_us(link)} {msgspec.json.encode(halt).decode()}"
 
 
 def _halt(text: str) -> Halt | None:

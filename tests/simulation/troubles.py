@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 PATIENCE = 120
+"""Tries of a person whose button does not work, one a second."""
 FINGER_S = 10.0
 """No program takes longer to say whether it took what a person pressed."""
-"""Tries of a person whose button does not work, one a second."""
 
 
 class FullDisk:

@@ -190,18 +190,14 @@ async def test_who_cannot_know_what_is_halted_does_not_start(tmp_path: Path) -> 
     await gate.close()
 
 
-async def test_a_journal_whose_halts_cannot_be_read_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [("DROP TABLE halts", "no such table: halts"), ("INSERT INTO halts VALUES (1, '[]')", "was not written by this program")],
+)
+async def test_a_journal_whose_halts_cannot_be_read_is_refused(tmp_path: Path, damage: str, said: str) -> None:
     journal = await Journal.open(tmp_path / "journal.sqlite", clock=SystemClock())
-    journal._store._db.execute("DROP TABLE halts")
-    with pytest.raises(JournalError, match="no such table: halts"):
-        await HaltsOnDisk(journal).kept_halts()
-    await journal.close()
-
-
-async def test_a_journal_whose_halts_are_rubbish_is_refused(tmp_path: Path) -> None:
-    journal = await Journal.open(tmp_path / "journal.sqlite", clock=SystemClock())
-    journal._store._db.execute("INSERT INTO halts VALUES (1, '[]')")
-    with pytest.raises(JournalError, match="was not written by this program"):
+    journal._store._db.execute(damage)
+    with pytest.raises(JournalError, match=said):
         await HaltsOnDisk(journal).kept_halts()
     await journal.close()
 

@@ -156,12 +156,10 @@ class JournalStore:
     def halts(self) -> KeptHalts:
         """What was kept last."""
         row = self._db.execute("SELECT seen_us, texts FROM halts").fetchone()
+        if row is None:
+            return KeptHalts()
         try:
-            return (
-                KeptHalts()
-                if row is None
-                else KeptHalts(seen_us=row["seen_us"], texts=msgspec.json.decode(row["texts"], type=dict[str, str]))
-            )
+            return KeptHalts(seen_us=row["seen_us"], texts=msgspec.json.decode(row["texts"], type=dict[str, str]))
         except UNREADABLE as e:
             raise self._foreign(e) from None
 

@@ -80,7 +80,7 @@ class RedisHalts:
         self._seen = dict(zip(said[::2], said[1::2], strict=True))
         if self._disk is None or self._seen == self._kept.texts:
             return
-        now = KeptHalts(seen_us=self._seen_us, texts=dict(self._seen))
+        now = KeptHalts(seen_us=self._seen_us, texts=self._seen)
         if await self._disk.keep_halts(now):
             self._kept = now
 

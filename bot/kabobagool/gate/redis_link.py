@@ -19,6 +19,7 @@ from redis.commands.core import AsyncScript
 from kabobagool.clock import Clock
 from kabobagool.gate.breaker import Breaker
 from kabobagool.gate.interface import GateUnreachableError
+from kabobagool.gate.limits import MICROSECONDS
 from kabobagool.gate.redis_url import CONNECTIONS
 from kabobagool.gate.script_line import NOT_DONE, ScriptLine, Unheard
 
@@ -151,3 +152,9 @@ def _nobody_waits(asked: "asyncio.Future[Any]") -> None:
 def lua(name: str) -> str:
     """The text of one script."""
     return (resources.files("kabobagool.gate") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+
+
+async def server_time_us(link: RedisLink) -> int:
+    """What time it is on the server, in microseconds. GateUnreachableError when it does not answer."""
+    seconds, micros = await link.call(link.client.time)
+    return seconds * MICROSECONDS + micros

@@ -12,7 +12,7 @@ import msgspec
 
 from kabobagool.domain.money import MOST_MICROS, Micros
 from kabobagool.gate.limits import MICROSECONDS, Limits
-from kabobagool.gate.redis_link import RedisLink
+from kabobagool.gate.redis_link import RedisLink, server_time_us
 from kabobagool.gate.stakes import DAY_MS, MarketDay
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class MarketStake(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_leases(link: RedisLink) -> list[HeldLease]:
     """Leases that have not ended, by market. GateUnreachableError when the server does not answer."""
-    now_us = await _server_time_us(link)
+    now_us = await server_time_us(link)
     rows = await link.call(lambda: cast(Awaitable[dict[str, str]], link.client.hgetall(link.keys.leases)))
     leases = [_lease(market, text, now_us) for market, text in sorted(rows.items())]
     return [lease for lease in leases if lease is not None and lease.ends_in_s > 0]
@@ -94,7 +94,7 @@ async def read_budget(link: RedisLink, limits: Limits) -> Budget:
 
 async def read_stakes(link: RedisLink) -> list[MarketStake]:
     """What each market ever heard of has at stake, by market. GateUnreachableError when the server does not answer."""
-    today = await _server_time_us(link) // DAY_US
+    today = await server_time_us(link) // DAY_US
     rows = await link.call(lambda: cast(Awaitable[dict[str, str]], link.client.hgetall(link.keys.stakes)))
     markets = sorted({field.partition(":")[2] for field in rows})
     stakes = [_stake(market, rows.get(f"at:{market}"), rows.get(f"flight:{market}"), today) for market in markets]
@@ -109,11 +109,6 @@ async def markets_with_open_intents(link: RedisLink) -> list[str]:
         return [key async for key in link.client.scan_iter(match=start.replace("{", "[{]").replace("}", "[}]") + "*", count=SCAN_COUNT)]
 
     return sorted(key.removeprefix(start) for key in await link.call(scan))
-
-
-async def _server_time_us(link: RedisLink) -> int:
-    seconds, micros = await link.call(link.client.time)
-    return seconds * MICROSECONDS + micros
 
 
 def _lease(market: str, text: str, now_us: int) -> HeldLease | None:

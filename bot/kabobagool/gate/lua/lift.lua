@@ -7,7 +7,4 @@
 redis.call('HDEL', HALTS, ASKED[1])
 redis.call('HSET', KEYS[5], ASKED[1], whole(now))
 redis.call('PEXPIRE', KEYS[5], ASKED[2])
-if forgot_the_caller() then
-    return {'memory_lost', state.epoch}
-end
 return everything_halted()

@@ -61,8 +61,11 @@ local function forgot_the_caller()
 end
 
 -- What was said, epoch, the moment, then scope and text of everything that is halted now in a list of their own: thousands do not fit
--- beside the rest.
+-- beside the rest. Not for a caller who knows what this server forgot.
 local function everything_halted()
+    if forgot_the_caller() then
+        return {'memory_lost', state.epoch}
+    end
     return {'granted', state.epoch, now, redis.call('HGETALL', HALTS)}
 end
 
