@@ -20,6 +20,7 @@ CONTROLLER: Final = "arbmarket"
 WORK_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 RESULTS: Final = ("success", "requeue_after", "error")
 ROUNDS: Final = ("success", "error")
+METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 OUTCOMES: Final = (
     Outcome.FOUND,
     Outcome.NOT_FOUND,
@@ -237,6 +238,8 @@ class OperatorMetrics(Collector):
             self._counters["controller_runtime_reconcile_total"].labels(CONTROLLER, result)
         for name in ("controller_runtime_reconcile_errors_total", "workqueue_adds_total", "workqueue_retries_total"):
             self._counters[name].labels(CONTROLLER)
+        for method in METHODS:
+            self._counters["rest_client_requests_total"].labels("429", method)
         for name, values in KNOWN.items():
             for value in values:
                 self._counters[name].labels(value)

@@ -12,18 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.chart.chart_rig import NAMESPACE, RELEASE, Helm
-from tests.monitoring.prometheus_rig import NAME, Prometheus, PrometheusOperator, prometheus_resource
+from tests.monitoring.prometheus_rig import NAME, Prometheus, PrometheusOperator, prometheus_resource, reader_token, written_for_it
 from tests.monitoring.watched_fleet import Addresses, WatchedFleet
 from tests.operator.operator_rig import World, arb_market
 
 Target = tuple[str, str]
-READER = "prometheus"
-RBAC = "rbac.authorization.k8s.io"
-RIGHTS = {
-    "apiGroups": ["", "discovery.k8s.io"],
-    "resources": ["pods", "services", "endpoints", "endpointslices"],
-    "verbs": ["get", "list", "watch"],
-}
 OF_THE_CHART = {f"{kind}/{RELEASE}-operator" for kind in ("Deployment", "ServiceAccount", "Service")} | {f"Service/{RELEASE}-bots"}
 MONITORS = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
 OPERATOR: Target = ("kabobagool-operator", "")
@@ -92,31 +85,14 @@ async def _install(at: World, monitor: str, addresses: Addresses) -> None:
 async def _prometheus(at: World, plane: Any, folder: Path) -> Prometheus:
     """One that runs with what the Prometheus Operator made of the monitors and rules that are there."""
     token = folder / "token"
-    token.write_text(await asyncio.to_thread(_reader, at))
-    resource = prometheus_resource(token, url=plane.url, kubeconfig=plane.kubeconfig, service_account=READER)
-    at.kubectl.apply("monitoring.coreos.com/v1", "Prometheus", NAME, spec=resource)
-    await at.until(lambda: _is_written(at), "the Prometheus Operator writes a configuration")
+    token.write_text(await asyncio.to_thread(reader_token, at.kubectl))
+    at.kubectl.apply(
+        "monitoring.coreos.com/v1", "Prometheus", NAME, spec=prometheus_resource(token, url=plane.url, kubeconfig=plane.kubeconfig)
+    )
+    await at.until(lambda: written_for_it(at.kubectl) is not None, "the Prometheus Operator writes a configuration")
     prometheus = Prometheus(folder / "prometheus")
-    prometheus.take(*_written(at))
+    written = written_for_it(at.kubectl)
+    assert written is not None
+    prometheus.take(*written)
     prometheus.check()
     return prometheus
-
-
-def _reader(at: World) -> str:
-    """The token of a service account with the rights that Prometheus is usually given, and no others."""
-    subject = {"kind": "ServiceAccount", "name": READER, "namespace": NAMESPACE}
-    role = {"apiGroup": RBAC, "kind": "Role", "name": READER}
-    at.kubectl.apply("v1", "ServiceAccount", READER)
-    at.kubectl.apply(f"{RBAC}/v1", "Role", READER, rules=[RIGHTS])
-    at.kubectl.apply(f"{RBAC}/v1", "RoleBinding", READER, roleRef=role, subjects=[subject])
-    return str(at.kubectl("create", "token", READER)).strip()
-
-
-def _is_written(at: World) -> bool:
-    names = f"secret/prometheus-{NAME}", f"configmap/prometheus-{NAME}-rulefiles-0"
-    return all(at.kubectl.run("get", name).returncode == 0 for name in names) and "prometheus.yaml.gz" in _written(at)[0].get("data", {})
-
-
-def _written(at: World) -> tuple[dict[str, Any], dict[str, Any]]:
-    kubectl = at.kubectl
-    return kubectl.json("get", "secret", f"prometheus-{NAME}"), kubectl.json("get", "configmap", f"prometheus-{NAME}-rulefiles-0")

@@ -10,19 +10,26 @@ import json
 import os
 import shutil
 import subprocess
-import urllib.parse
-import urllib.request
+import time
 from pathlib import Path
 from typing import Any
 
 import yaml
 from tests.cluster.binaries import KUBERNETES_TARGETS, PROMETHEUS_OPERATOR, go
+from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import ServerProcess, free_port
+from tests.monitoring.prometheus_api import PrometheusApi
 from tests.monitoring.rule_files import program
 
 Body = dict[str, Any]
 NAME = "main"
-ANSWER_S = 60.0
+READER = "prometheus"
+RBAC = "rbac.authorization.k8s.io"
+RIGHTS = {
+    "apiGroups": ["", "discovery.k8s.io"],
+    "resources": ["pods", "services", "endpoints", "endpointslices"],
+    "verbs": ["get", "list", "watch"],
+}
 RULES_FOLDER = f"/etc/prometheus/rules/prometheus-{NAME}-rulefiles-0"
 """Where the operator lets a Pod of Prometheus find the rules."""
 OF_THE_POD = {"$(POD_NAME)": f"prometheus-{NAME}-0", "$(SHARD)": "0"}
@@ -43,30 +50,48 @@ def operator_crds() -> Path:
     return kept
 
 
-def prometheus_resource(token: Path, *, url: str, kubeconfig: Path, service_account: str) -> Body:
-    """The Prometheus that a cluster's administrator asks for. It selects all that is in its namespace, and is outside of the cluster.
+def prometheus_resource(token: Path, *, url: str, kubeconfig: Path, every: str = "1s") -> Body:
+    """The Prometheus that a cluster's administrator asks for. It selects all that its operator may see, and is outside of the cluster.
 
-    `token` is that of its service account, `kubeconfig` says whom to trust.
+    `token` is that of its service account, `kubeconfig` says whom to trust, `every` how often it reads and reckons.
     """
     trusted = json.loads(kubeconfig.read_text())["clusters"][0]["cluster"]["certificate-authority"]
     everything: Body = {}
+    selected = [f"{what}{of}Selector" for what in ("serviceMonitor", "podMonitor", "rule") for of in ("", "Namespace")]
     return {
         "version": VERSION,
-        "serviceAccountName": service_account,
-        "scrapeInterval": "1s",
-        "evaluationInterval": "1s",
-        "serviceMonitorSelector": everything,
-        "podMonitorSelector": everything,
-        "ruleSelector": everything,
+        "serviceAccountName": READER,
+        "scrapeInterval": every,
+        "evaluationInterval": every,
         "apiserverConfig": {"host": url, "bearerTokenFile": str(token), "tlsConfig": {"caFile": trusted}},
+        **dict.fromkeys(selected, everything),
     }
 
 
-class PrometheusOperator:
-    """The operator of Prometheus, as the administrator of one namespace."""
+def reader_token(kubectl: Kubectl) -> str:
+    """The token of a service account in kubectl's namespace, with the rights that Prometheus is usually given and no others."""
+    subject = {"kind": "ServiceAccount", "name": READER, "namespace": kubectl.namespace}
+    role = {"apiGroup": RBAC, "kind": "ClusterRole", "name": READER}
+    kubectl.apply("v1", "ServiceAccount", READER)
+    kubectl.apply(f"{RBAC}/v1", "ClusterRole", READER, rules=[RIGHTS])
+    kubectl.apply(f"{RBAC}/v1", "ClusterRoleBinding", READER, roleRef=role, subjects=[subject])
+    return kubectl("create", "token", READER).strip()
 
-    def __init__(self, folder: Path, kubeconfig: Path, namespace: str) -> None:
-        options = (f"--namespaces={namespace}", f"--web.listen-address=127.0.0.1:{free_port()}", "--log-level=debug")
+
+def written_for_it(kubectl: Kubectl) -> tuple[Body, Body] | None:
+    """What the Prometheus Operator made of everything: the Secret of the configuration and the ConfigMap of the rules; None before."""
+    names = f"secret/prometheus-{NAME}", f"configmap/prometheus-{NAME}-rulefiles-0"
+    if any(kubectl.run("get", name).returncode != 0 for name in names):
+        return None
+    secret, rules = (kubectl.json("get", name) for name in names)
+    return (secret, rules) if "prometheus.yaml.gz" in secret.get("data", {}) else None
+
+
+class PrometheusOperator:
+    """The operator of Prometheus, as the administrator of these namespaces."""
+
+    def __init__(self, folder: Path, kubeconfig: Path, *namespaces: str) -> None:
+        options = (f"--namespaces={','.join(namespaces)}", f"--web.listen-address=127.0.0.1:{free_port()}", "--log-level=debug")
         command = ("env", f"KUBECONFIG={kubeconfig}", str(PROMETHEUS_OPERATOR.binary), *options)
         self.process = ServerProcess(command, folder / "prometheus-operator.log")
 
@@ -79,16 +104,20 @@ class Prometheus:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.began = 0.0
+        """When it was started, in seconds since the epoch."""
+        port = free_port()
+        self.api = PrometheusApi(f"http://127.0.0.1:{port}")
         for name in ("rules", "targets"):
             (folder / name).mkdir(parents=True)
         generated, config = folder / "generated.yaml", folder / "prometheus.yaml"
-        options = (f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{self.port}")
+        options = (f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{port}")
         self.process = ServerProcess([program("prometheus"), *options], folder / "prometheus.log")
         self.discovery = ServerProcess([str(KUBERNETES_TARGETS.binary), str(generated), str(folder / "targets")], folder / "discovery.log")
 
     def start(self) -> None:
         """Read what `take` was given."""
+        self.began = time.time()
         self.discovery.start()
         self.process.start()
 
@@ -123,32 +152,27 @@ class Prometheus:
     def answers(self) -> bool:
         """Whether it has read its configuration."""
         with contextlib.suppress(OSError):
-            return bool(self._ask("status/config"))
+            return bool(self.api.ask("status/config"))
         return False
 
     def targets(self) -> dict[tuple[str, str], str]:
         """Health of each target by job and market, empty for what is of no market."""
-        active = self._ask("targets?state=active")["activeTargets"]
-        return {(each["labels"]["job"], each["labels"].get("market", "")): each["health"] for each in active}
+        return {(labels["job"], labels.get("market", "")): health for labels, health in self.target_health()}
 
-    def target_labels(self) -> list[dict[str, str]]:
-        """The labels of all targets."""
-        return [each["labels"] for each in self._ask("targets?state=active")["activeTargets"]]
+    def target_health(self) -> list[tuple[dict[str, str], str]]:
+        """Labels and health of each target."""
+        return [(each["labels"], each["health"]) for each in self.api.ask("targets", state="active")["activeTargets"]]
 
     def value(self, question: str) -> float | None:
         """The answer to a question with one answer; None without any."""
-        result = self._ask(f"query?{urllib.parse.urlencode({'query': question})}")["result"]
+        result = self.api.ask("query", query=question)["result"]
         assert len(result) <= 1, result
         return float(result[0]["value"][1]) if result else None
 
     def rule_health(self) -> dict[str, str]:
         """What Prometheus thinks of each alert: `ok`, or `err` for one that it could not reckon."""
-        return {rule["name"]: rule["health"] for group in self._ask("rules")["groups"] for rule in group["rules"]}
+        return {rule["name"]: rule["health"] for group in self.api.ask("rules")["groups"] for rule in group["rules"]}
 
     def firing(self) -> dict[str, Body]:
         """Alerts that fire, by name; one of each is enough."""
-        return {alert["labels"]["alertname"]: alert for alert in self._ask("alerts")["alerts"] if alert["state"] == "firing"}
-
-    def _ask(self, what: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/{what}", timeout=ANSWER_S) as reply:
-            return json.load(reply)["data"]
+        return {alert["labels"]["alertname"]: alert for alert in self.api.ask("alerts")["alerts"] if alert["state"] == "firing"}

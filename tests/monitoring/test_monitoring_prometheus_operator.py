@@ -52,7 +52,7 @@ async def test_the_operator_and_every_bot_are_targets_and_one_that_comes_or_goes
         await watched.sees(OPERATOR, bot("rain"))
         await watched.start_bot("snow")
         await watched.sees(OPERATOR, bot("rain"), bot("snow"))
-        assert {(labels["namespace"], labels.get("mode")) for labels in watched.prometheus.target_labels()} == {
+        assert {(labels["namespace"], labels.get("mode")) for labels, _ in watched.prometheus.target_health()} == {
             (NAMESPACE, None),
             (NAMESPACE, "dry_run"),
         }

@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 from tests.cluster.binaries import BuildError
 from tests.cluster.kubectl import Kubectl
+from tests.monitoring.prometheus_rig import Prometheus
+from tests.monitoring.rule_files import program
 from tests.node.api import Api, open_api
 from tests.node.faults import Fault, faults_of
 from tests.node.fleet import Fleet
 from tests.node.helm import CHART, Helm
 from tests.node.host import HostError
 from tests.node.machine import Node
+from tests.node.monitor import VALUES, know_monitors, reading
 from tests.node.patience import until
 from tests.node.places import Place, open_place
 from tests.node.prepare import Prepared, prepare
@@ -134,6 +137,24 @@ def fleet(place: Place, kubectl: Kubectl, api: Api, helm: Helm, steps: Steps, re
     if place.node is None:
         helm.run("uninstall", RELEASE, "--wait", "--timeout", "5m")
         kubectl.run("delete", "namespace", NAMESPACE, "--timeout=60s")
+
+
+@pytest.fixture(scope="session")
+def prometheus(place: Place, fleet: Fleet, helm: Helm, steps: Steps, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that reads the release from here to the end of all tests."""
+    if place.node is None:
+        pytest.skip(
+            "USE_EXISTING_CLUSTER is set: Prometheus runs beside the node and reads pods by their addresses, as on a node of our own"
+        )
+    program("prometheus")
+    with ExitStack() as started:
+        with steps.timed("the chart's monitors, rules and dashboards are switched on, Prometheus reads") as step:
+            know_monitors(place.node)
+            values = helm.values_file(values_for(place) | VALUES)
+            helm("upgrade", RELEASE, str(CHART), "--values", values, "--wait", "--timeout", "5m")
+            found = started.enter_context(reading(place.node, tmp_path_factory.mktemp("prometheus")))
+            step.note("what the real Prometheus Operator makes of them, in the hands of a real Prometheus")
+        yield found
 
 
 @pytest.fixture

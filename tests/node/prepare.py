@@ -3,13 +3,14 @@
 `python -m tests.node prepare` is this; `conftest.py` calls it too, where it then takes seconds.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.container_engine import EngineError
 from tests.cluster import existing_cluster
-from tests.cluster.binaries import HELM, ensure_kubernetes
+from tests.cluster.binaries import HELM, ensure_kubernetes, ensure_prometheus_operator
 from tests.node.host import OTHERWISE, HostError, install, problems
 from tests.node.images import build_archives
 from tests.node.leftovers import FOLDER
@@ -36,6 +37,8 @@ def prepare(say: Say) -> Prepared:
     ensure_kubernetes(say)
     for module in (NODE, COREDNS, NETWORK_POLICIES) if own_node else ():
         module.ensure(say)
+    if own_node and shutil.which("prometheus"):
+        ensure_prometheus_operator(say)
     try:
         return Prepared(tuple(build_archives(say)), HELM.ensure(say))
     except EngineError as error:

@@ -1,7 +1,9 @@
 """What a user sees after `helm install` and nothing else: a fleet that trades, its numbers, its page and its metrics."""
 
+import asyncio
 import urllib.request
 
+from playwright.async_api import expect
 from tests.cluster.kubectl import Kubectl
 from tests.node.fleet import Fleet
 from tests.node.forward import port_forward
@@ -10,6 +12,7 @@ from tests.node.patience import until
 from tests.node.places import Place
 from tests.node.release import NAMESPACE, PINNED, RECORDED, RELEASE
 from tests.node.steps import Steps
+from tests.operator.fleet_page_rig import window
 
 
 def test_kubectl_get_arb_shows_phases_and_numbers(fleet: Fleet, kubectl: Kubectl, steps: Steps) -> None:
@@ -41,13 +44,23 @@ def test_helm_test_says_that_the_operator_is_ready_and_the_gate_lets_it_in(fleet
     assert "lets the operator in" in said
 
 
-def test_the_fleet_page_answers_through_a_port_forward(fleet: Fleet, place: Place, steps: Steps) -> None:
+async def test_the_fleet_page_shows_every_market_in_a_browser_through_a_port_forward(fleet: Fleet, place: Place, steps: Steps) -> None:
     with (
-        steps.timed("the fleet page through kubectl port-forward"),
+        steps.timed("the fleet page in Chromium, through kubectl port-forward"),
         port_forward(place.kubeconfig, NAMESPACE, f"service/{RELEASE}-operator", 8000) as url,
     ):
-        page = until("the page", lambda: _text(url))
-    assert "<html" in page
+        await asyncio.to_thread(until, "the page", lambda: "<html" in _text(url))
+        async with window(url) as opened:
+            await expect(opened.page.locator("#mode")).to_have_text("LIVE · play money")
+            await expect(opened.page.locator(".market")).to_have_count(RECORDED + 1)
+            for chips in await opened.page.locator(".market .chips").all():
+                await expect(chips).to_contain_text("running")
+            await expect(opened.page.locator("#read-only")).to_be_visible()
+            row = opened.row(fleet.markets()[PINNED]["status"]["market"]["slug"])
+            await expect(row.locator(".conditions")).to_have_text("Resolved Ready Fresh Trading")
+            await row.locator(".expand").click()
+            await expect(row.locator(".detail")).to_contain_text(fleet.bots()[PINNED]["metadata"]["name"])
+            assert opened.complaints == []
 
 
 def test_operator_and_bots_give_their_metrics_to_whoever_may_ask(fleet: Fleet, kubectl: Kubectl) -> None:

@@ -133,7 +133,7 @@ def announcer(*, as_json: bool) -> Announce:
         if as_json:
             click.echo(json.dumps(facts))
             return
-        mode = "LIVE: real orders" if facts["live"] else "dry run: no real orders"
+        mode = f"LIVE: real orders at {facts['venue']}" if facts["live"] else "dry run: no real orders"
         click.echo(f"hydra, {facts['profile'] or 'no profile'} ({mode})", err=True)
         if facts["url"]:
             click.echo(f"page   {facts['url']}", err=True)
@@ -149,6 +149,7 @@ def _facts(config: SupervisorConfig, *, port: int | None, token: str | None, liv
     return {
         "profile": config.profile,
         "live": live,
+        "venue": config.settings.host,
         "port": port,
         "url": f"http://{shown}:{port}/" if port is not None else None,
         "token": token if port is not None else None,

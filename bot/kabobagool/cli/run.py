@@ -59,7 +59,9 @@ async def trade(settings: Settings, *, announce: Callable[[dict[str, object]], N
         if bot is None:
             return True
         _tell_metrics(bot, metrics)
-        announce({"market": bot.market.slug, "condition_id": bot.market.condition_id, "live": bot.live, "port": port})
+        announce(
+            {"market": bot.market.slug, "condition_id": bot.market.condition_id, "live": bot.live, "venue": settings.host, "port": port}
+        )
         states = asyncio.create_task(_follow_state(bot, metrics))
         try:
             return await bot.run(stop)
@@ -74,7 +76,7 @@ def _announcer(*, as_json: bool) -> Callable[[dict[str, object]], None]:
         if as_json:
             click.echo(json.dumps(facts))
             return
-        mode = "LIVE: real orders" if facts["live"] else "dry run: no real orders"
+        mode = f"LIVE: real orders at {facts['venue']}" if facts["live"] else "dry run: no real orders"
         where = f", http://127.0.0.1:{facts['port']}/status" if facts["port"] else ""
         click.echo(f"{facts['market']} ({mode}){where}", err=True)
 

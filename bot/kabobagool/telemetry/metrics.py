@@ -19,7 +19,7 @@ from kabobagool.domain.intent import Purpose
 from kabobagool.domain.market import Outcome, Side
 from kabobagool.domain.money import MICRO, PRICE_ONE, Micros, Price
 from kabobagool.domain.outcome import Delayed, Filled, Killed, OrderOutcome, Rejected, Rejection, Unknown
-from kabobagool.gate.interface import StakeNumbers
+from kabobagool.gate.interface import Refusal, StakeNumbers
 from kabobagool.telemetry.metric_table import METRICS, PREFIX, Metric
 
 OUTCOME_LABELS = tuple(outcome.name.lower() for outcome in Outcome)
@@ -288,8 +288,10 @@ class BotMetrics(Collector):
         for outcome in ORDER_OUTCOMES:
             for purpose in Purpose:
                 self._counters["orders_total"].labels(outcome, purpose.value)
-        for reason in Rejection:
-            self._counters["rejections_total"].labels(reason.value)
+        for refused in Rejection:
+            self._counters["rejections_total"].labels(refused.value)
+        for held_back in Refusal:
+            self._counters["gate_refusals_total"].labels(held_back.value)
         for label in OUTCOME_LABELS:
             for side in Side:
                 self._counters["fills_total"].labels(label, side.lower())
