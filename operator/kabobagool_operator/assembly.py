@@ -122,7 +122,6 @@ class Bell:
         """An object is no longer as it was. What we wrote ourselves is no news."""
         if not by_us:
             self._queue.add_after(name, self.gather_s)
-            self.touched()
 
     def market_resolved(self, name: str) -> None:
         """There is news of an ArbMarket's market at the venue."""

@@ -84,14 +84,13 @@ class Fleet:
             self._changed = True
 
     def touched(self) -> None:
-        """An ArbMarket came, went or changed, or there is news of its market."""
-        self._changed = self._news = True
+        """There is news of some ArbMarket's market. ArbMarkets themselves are seen to have changed."""
+        self._news = True
 
     def forget(self, name: str) -> None:
         """An ArbMarket is gone."""
         self.looked_at(name, None)
         self._slots.pop(name, None)
-        self.touched()
 
     async def run(self) -> None:
         """Give out turns until cancelled."""
@@ -101,19 +100,20 @@ class Fleet:
 
     def tick(self) -> None:
         """Look at all of it once."""
-        if not self._changed and not self._waiting():
+        outdated = self._news or self._caches.market_changes != self._market_changes
+        if not outdated and not self._changed and not self._waiting():
             return
         self._changed = False
-        self._renew_directory()
+        if outdated:
+            self._renew_directory()
         if not self._unseen:
             self._give_turns()
 
     def _renew_directory(self) -> None:
-        """Which takes as long as giving out turns, and looks do not change it."""
-        if self._news or self._caches.market_changes != self._market_changes:
-            self._news, self._market_changes = False, self._caches.market_changes
-            for name in self._directory.renew(self.markets()):
-                self._wake(name)
+        """Which takes as long as giving out turns, and neither looks nor bots change it."""
+        self._news, self._market_changes = False, self._caches.market_changes
+        for name in self._directory.renew(self.markets()):
+            self._wake(name)
 
     def _give_turns(self) -> None:
         rows = [row for name, row in self._rows.items() if self._directory.duplicate_of(name) is None]

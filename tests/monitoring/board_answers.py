@@ -53,6 +53,11 @@ class Curve:
         """The newest value, NaN when there is none."""
         return next((value for _, value in reversed(self.points) if not math.isnan(value)), math.nan)
 
+    @property
+    def peak(self) -> float:
+        """The highest value, 0 when none is higher."""
+        return max((value for _, value in self.points if not math.isnan(value)), default=0.0)
+
 
 @dataclass(frozen=True)
 class Answer:

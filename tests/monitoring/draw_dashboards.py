@@ -81,7 +81,7 @@ def _draw_number(card: Axes, answer: Answer) -> None:
 
 def _draw_curves(axes: Axes, answer: Answer, window: Window) -> None:
     style = answer.panel["fieldConfig"]["defaults"]["custom"]
-    curves = sorted(answer.curves, key=lambda curve: curve.name)
+    curves = sorted(answer.curves, key=lambda curve: (-curve.peak, curve.name))
     times = [window.start + step * window.step_s for step in range(int((window.end - window.start) / window.step_s) + 1)]
     moments = [datetime.fromtimestamp(at, UTC) for at in times]
     values = [_at(curve, times, window.step_s) for curve in curves]
@@ -104,9 +104,11 @@ def _draw_curves(axes: Axes, answer: Answer, window: Window) -> None:
 def _furnish(axes: Axes, answer: Answer, moments: list[datetime]) -> None:
     axes.set_xlim(moments[0], moments[-1])
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M" if moments[-1] - moments[0] > SHORT else "%H:%M:%S", tz=UTC))
-    axes.xaxis.set_major_locator(AutoDateLocator(maxticks=6))
-    lowest, highest = axes.get_ylim()
-    axes.set_ylim(*((0.0, max(highest, lowest + 1)) if lowest <= 0 <= min(_values(answer)) else (lowest, highest)))
+    axes.xaxis.set_major_locator(AutoDateLocator(minticks=4, maxticks=8))
+    if all(curve.peak == 0 for curve in answer.curves):
+        axes.set_ylim(0, 1)
+    elif axes.dataLim.ymin >= 0:
+        axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(_formatter(answer.panel))
     axes.grid(visible=True, color="#2c3235", linewidth=0.6)
     axes.spines[:].set_visible(False)
@@ -115,16 +117,12 @@ def _furnish(axes: Axes, answer: Answer, moments: list[datetime]) -> None:
 
 
 def _give_legend(axes: Axes) -> None:
-    """Those that rose highest; a row of their names is as wide as the panel."""
+    """The first curves, which rose highest; a row of their names is as wide as the panel."""
     columns = 5 if axes.bbox.width > WIDE else 3
-    lines = sorted(axes.get_lines(), key=lambda line: -max((y for y in line.get_ydata() if not math.isnan(y)), default=0.0))[: 2 * columns]
+    lines = axes.get_lines()[: 2 * columns]
     names = [str(line.get_label()) for line in lines]
     place = {"loc": "upper left", "bbox_to_anchor": (-0.08, -0.1)}
     axes.legend(lines, names, **place, ncols=columns, frameon=False, labelcolor=FAINT, fontsize=7, handlelength=1)
-
-
-def _values(answer: Answer) -> list[float]:
-    return [value for curve in answer.curves for _, value in curve.points if not math.isnan(value)]
 
 
 def _draw_table(card: Axes, answer: Answer, height: float) -> None:

@@ -69,7 +69,7 @@ def test_a_dashboard_is_drawn_with_its_titles_numbers_curves_and_lines() -> None
     cells = {cell.get_text().get_text() for each in axes for table in each.tables for cell in table.get_celld().values()}
     assert {"rain", "snow", "$2.50", "2.5 s", "Feed age"} <= cells
     reasons = [
-        each for each in axes if (legend := each.get_legend()) and [text.get_text() for text in legend.get_texts()] == ["snow", "rain"]
+        each for each in axes if (legend := each.get_legend()) and [text.get_text() for text in legend.get_texts()] == ["rain", "snow"]
     ]
     assert reasons
     assert max(reasons[0].lines[1].get_ydata()) == pytest.approx(5.0), "stacked"

@@ -1,16 +1,16 @@
 """The conditions of the fleet as a metric: by the words that are in the status, of every ArbMarket that has one."""
 
-import json
 from typing import Any
 
 from kabobagool_operator.caches import Seen
 from kabobagool_operator.condition_counts import condition_counts
+from kabobagool_operator.kinds import ARB_MARKET
 from kabobagool_operator.operator_metrics import OperatorMetrics
 
 
 def seen(name: str, **body: Any) -> Seen:
-    text = json.dumps({"metadata": {"name": name}, "spec": {"market": {"slug": name}}, **body}).encode()
-    return Seen(market=name, uid=name, version=1, text=text)
+    metadata = {"name": name, "uid": name, "resourceVersion": "1"}
+    return Seen.of(ARB_MARKET, {"metadata": metadata, "spec": {"market": {"slug": name}}, **body})
 
 
 def ready(status: str, reason: str) -> dict[str, str]:

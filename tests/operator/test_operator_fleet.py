@@ -1,6 +1,7 @@
 """Turns for the whole fleet: none before everything was looked at, none for a duplicate, and whoever gets one is looked at again."""
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -20,6 +21,16 @@ from kabobagool_operator.rollout_rows import Row
 FREE = Slots(may_create=True, may_roll=False)
 
 
+class CountedDirectory(Directory):
+    """Knows how often it was renewed: that takes as long as giving thousands of markets their turns."""
+
+    renewals = 0
+
+    def renew(self, markets: Collection[ArbMarket]) -> set[str]:
+        self.renewals += 1
+        return super().renew(markets)
+
+
 class Rig:
     """A fleet whose markets are what the test puts into the caches."""
 
@@ -27,13 +38,13 @@ class Rig:
         self.clock = VirtualClock()
         self.woken: list[str] = []
         self.caches = Caches(self._changed)
-        self.directory = Directory(lambda market: None, condition_id, wallets=Wallets())
+        self.directory = CountedDirectory(lambda market: None, condition_id, wallets=Wallets())
         chosen = Policy(**{"creations_per_second": 2, **policy})
         self.fleet = Fleet(self.caches, self.directory, chosen, clock=self.clock, wake=self.woken.append)
         self._version = 0
 
     def _changed(self, name: str, *, by_us: bool) -> None:
-        self.fleet.touched()
+        """Looks are the queue's business."""
 
     def put(self, name: str, market: str = "", *, phase: str | None = None, labels: dict[str, str] | None = None) -> None:
         self._version += 1
@@ -126,22 +137,29 @@ async def test_a_duplicate_gets_no_turn_until_the_other_one_is_gone(rig: Rig) ->
     assert rig.fleet.slots("rain-again").may_create
 
 
-class Deaf(Rig):
-    """One that is told of no change, as it is told of none that the operator wrote itself."""
-
-    def _changed(self, name: str, *, by_us: bool) -> None:
-        pass
-
-
-async def test_a_duplicate_that_discovery_made_is_one_though_nobody_told_of_it() -> None:
-    rig = Deaf()
+async def test_one_that_comes_later_is_seen_to_be_a_duplicate(rig: Rig) -> None:
     rig.put("rain")
     rig.fleet.looked_at("rain", missing("rain"))
     await rig.second()
     rig.put("rain-again", "rain")
-    rig.fleet.looked_at("rain-again", missing("rain-again"))
     assert "rain-again" in await rig.second()
     assert rig.directory.duplicate_of("rain-again") == "rain"
+
+
+async def test_who_is_who_is_asked_when_an_arbmarket_changes_or_there_is_news_of_its_market_and_not_when_a_bot_does(rig: Rig) -> None:
+    rig.put("rain")
+    rig.fleet.looked_at("rain", missing("rain"))
+    await rig.second()
+    assert rig.directory.renewals == 1
+    rig.fleet.looked_at("rain", Row(name="rain", created_s=0.0, desired_hash="new", running_hash="new", made_s=0.0))
+    await rig.second()
+    assert rig.directory.renewals == 1
+    rig.put("rain", phase="Running")
+    await rig.second()
+    assert rig.directory.renewals == 2
+    rig.fleet.touched()
+    await rig.second()
+    assert rig.directory.renewals == 3
 
 
 async def test_while_nothing_changes_nobody_is_looked_at(rig: Rig) -> None:
