@@ -3,6 +3,7 @@
 `scripts/build_images.py` and the tests of the images ask. docker, podman and buildah take the same Dockerfiles; only their words differ.
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import Final
 PATIENCE_S: Final = 600
 QUICK_S: Final = 20
 SHOWN_CHARACTERS: Final = 3000
+BUILDKIT: Final = {"DOCKER_BUILDKIT": "1"}
+"""Before version 23 docker builds without it unless told, and then knows no secrets."""
 
 
 class EngineError(Exception):
@@ -88,7 +91,7 @@ class Engine:
             return -1
 
     def _do(self, command: Sequence[str], what: str, image: str) -> None:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, env=os.environ | BUILDKIT, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode != 0:
             raise EngineError(f"{self.name} could not {what} {image}:\n{(done.stdout + done.stderr)[-SHOWN_CHARACTERS:]}")
 

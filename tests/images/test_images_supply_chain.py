@@ -120,6 +120,16 @@ def test_each_engine_is_given_the_same_recipe(engine: Engine, spoken: Path) -> N
     assert "--no-cache" in words
 
 
+def test_docker_is_told_to_build_with_buildkit_which_older_ones_do_not_do_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "docker"
+    program.write_text('#!/bin/sh\ntest "$DOCKER_BUILDKIT" = 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    DOCKER.build_image("image:1", Recipe(Path("Dockerfile.bot"), Path(".")))
+
+
 def test_an_image_named_by_tag_and_digest_is_asked_for_by_its_digest(spoken: Path, tmp_path: Path) -> None:
     named = "docker.io/library/python:3.11-slim@sha256:abc"
     assert DOCKER.has_image(named)
