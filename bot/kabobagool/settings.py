@@ -118,6 +118,7 @@ def shown_value(name: str, value: object) -> str:
     text = re.sub(r"//[^/\s]*@", f"//{MASK}@", text)
     if name.lower() != "condition_id":
         text = re.sub(r"(0x)?[0-9a-fA-F]{64}", lambda match: match[0] if match[0].isdigit() else MASK, text)
+    text = text.encode(errors="backslashreplace").decode()  # an environment may hold bytes that are no text
     return text if len(text) <= SHOWN_LENGTH else text[:SHOWN_LENGTH] + "..."
 
 

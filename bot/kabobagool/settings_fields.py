@@ -35,6 +35,7 @@ LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], U
 SHARES: dict[str, Any] = {"decimal_places": 4, "le": 1_000_000}
 DOLLARS: dict[str, Any] = {"decimal_places": 6, "le": 1_000_000}
 SECONDS: dict[str, Any] = {"decimal_places": 3, "le": 86_400}
+A_YEAR_S = 31_536_000
 
 
 def _micros(amount: Decimal) -> Micros:
@@ -167,7 +168,9 @@ class FreshnessVariables(BaseModel):
 
     max_leg_age_ms: int = variable(2000, "Oldest price of a leg that is still acted on.", unit="ms", ge=1, le=600_000)
     max_leg_skew_ms: int = variable(250, "Greatest distance in venue time between the prices of the two legs.", unit="ms", ge=0, le=600_000)
-    end_margin_s: Exact = variable(Decimal(60), "No new pair this shortly before the market ends.", unit="s", ge=0, decimal_places=3)
+    end_margin_s: Exact = variable(
+        Decimal(60), "No new pair this shortly before the market ends.", unit="s", ge=0, le=A_YEAR_S, decimal_places=3
+    )
 
     @property
     def end_margin_ms(self) -> int:

@@ -22,6 +22,10 @@ VERSION: Final = 1
 NOTE: Final = "public market data only: no keys, no orders, no positions"
 
 
+SHOWN_CHARACTERS: Final = 200
+"""So much of what cannot be read is repeated."""
+
+
 class TapeError(Exception):
     """A tape cannot be written or read; the text names the file, what is wrong with it and what to do."""
 
@@ -52,6 +56,10 @@ class Joined(Record, frozen=True, kw_only=True, tag="joined"):
 
     socket: str
     market: Market
+
+    def __post_init__(self) -> None:
+        if self.market.tokens[0] == self.market.tokens[1]:
+            raise ValueError(f"market {self.market.slug[:SHOWN_CHARACTERS]} has one token for both outcomes")
 
 
 class Left(Record, frozen=True, kw_only=True, tag="left"):

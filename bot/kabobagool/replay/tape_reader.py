@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from kabobagool.replay.tape import FORMAT, VERSION, Opened, TapeError, TapeRecord, decode_records
+from kabobagool.replay.tape import FORMAT, SHOWN_CHARACTERS, VERSION, Opened, TapeError, TapeRecord, decode_records
 from kabobagool.unreadable import UNREADABLE
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -83,7 +83,7 @@ class TapeReader:
             return decode_records(lines)
         except UNREADABLE as e:
             raise TapeError(
-                f"{self.path}: the block before byte {self.whole_bytes:,} is no {FORMAT} version {VERSION} ({e}); "
+                f"{self.path}: the block before byte {self.whole_bytes:,} is no {FORMAT} version {VERSION} ({str(e)[:SHOWN_CHARACTERS]}); "
                 "it was not written by this program, or by a newer one"
             ) from None
 
