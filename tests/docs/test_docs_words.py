@@ -68,9 +68,9 @@ ELSEWHERE = {"stop_grace_period", "price_change", "order_version_mismatch", "fle
 """Words of Docker and of the venue, a part of names, a mode."""
 NOT_OURS = {
     *("PAPER_PORT", "PAPER_MARKETS", "PAPER_MINUTES", "OPERATOR_MARKETS", "OPERATOR_QUIET_S"),
-    *("KABOBAGOOL_PROFILE", "CREDENTIALS_DIRECTORY", "AF_INET6", "AF_UNIX"),
+    *("KABOBAGOOL_PROFILE", "CREDENTIALS_DIRECTORY", "DOCKER_BUILDKIT", "AF_INET6", "AF_UNIX"),
 }
-"""Variables of scripts, benchmarks, Compose and systemd, and two kinds of addresses."""
+"""Variables of scripts, benchmarks, Compose, systemd and docker, and two kinds of addresses."""
 CHECKED = [DOCS / page for page in ("DEPLOYMENT.md", "events.md", "hosting_plan.md", "metrics_guidelines.md", "troubleshooting.md")]
 
 

@@ -105,7 +105,7 @@ def _furnish(axes: Axes, answer: Answer, moments: list[datetime]) -> None:
     axes.set_xlim(moments[0], moments[-1])
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M" if moments[-1] - moments[0] > SHORT else "%H:%M:%S", tz=UTC))
     axes.xaxis.set_major_locator(AutoDateLocator(minticks=4, maxticks=8))
-    if all(curve.peak == 0 for curve in answer.curves):
+    if axes.dataLim.height == 0 and axes.dataLim.ymin == 0:
         axes.set_ylim(0, 1)
     elif axes.dataLim.ymin >= 0:
         axes.set_ylim(bottom=0)
@@ -163,7 +163,7 @@ def _formatter(panel: Panel) -> Formatter:
 def _of_unit(unit: str, decimals: int | None) -> Formatter:
     if unit == "currencyUSD":
         places = 2 if decimals is None else decimals
-        return FuncFormatter(lambda value, _: f"${value:,.{places}f}")
+        return FuncFormatter(lambda value, _: f"{'-' if value < 0 else ''}${abs(value):,.{places}f}")
     ending = {"s": "s", "ops": "ops/s", "reqps": "req/s"}.get(unit, "")
     with_prefix = EngFormatter(ending, places=decimals, sep=" " if ending else "")
 
