@@ -92,7 +92,7 @@ def test_live_is_installed_with_passwords_of_its_own_and_a_user_for_the_wallet(p
     assert "REAL ORDERS for 0x" + "1" * 40 in said
     users = plane.kubectl(namespace=NAMESPACE).json("get", "secret", "kabobagool-redis-users")["data"]["users.acl"]
     lines = {line.split()[1]: line for line in base64.b64decode(users).decode().splitlines()}
-    assert set(lines) == {"default", "operator", "dry-run", "live"}
+    assert set(lines) == {"default", "probe", "operator", "dry-run", "live"}
     keys = [word for word in lines["live"].split() if word.startswith("~")]
     assert keys == [f"~kabobagool:{{0x{digit * 40}}}:*" for digit in "12"]
 

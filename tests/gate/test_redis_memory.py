@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.gate.gate_rig import DOLLAR, ask
-from tests.gate.redis_rig import gate_on, new_wallet, wallet_on
+from tests.gate.redis_rig import gate_on, new_wallet, numbers_of, wallet_on
 from tests.gate.redis_servers import Server, every_server
 from tests.support.wire import Wire
 
@@ -136,6 +136,25 @@ async def test_everything_is_put_back_before_any_new_pair(open_server: Callable[
     assert reason_of(await answer_of(second, market="stopped")) is Refusal.HALTED
     assert reason_of(await answer_of(second, market="n", notional=21 * DOLLAR, priority=Priority.NEW_PAIR)) is Refusal.EXPOSURE
     assert [found.intent_id for found in await second.intents.open_intents("m")] == ["i"]
+
+
+@every_server
+@pytest.mark.parametrize("forgotten", [("rain",), ("rain", "snow")], ids=["one market", "all markets"])
+async def test_a_server_that_kept_its_totals_and_lost_what_markets_had_said_counts_nothing_twice(
+    open_server: Callable[..., Server], kind: str, forgotten: tuple[str, ...]
+) -> None:
+    server = open_server(kind, "--appendonly", "yes", "--appendfsync", "always")
+    gate = gate_on(server, wallet=new_wallet(), holder="a", exposure_cap_micros=1000 * DOLLAR)
+    gate.set_exposure("rain", Exposure(at_stake=300 * DOLLAR, orphan=2 * DOLLAR, result=-5 * DOLLAR))
+    gate.set_exposure("snow", Exposure(at_stake=400 * DOLLAR, orphan=3 * DOLLAR, result=7 * DOLLAR))
+    await gate.beat()
+    keys = gate.link.keys
+    told = [numbers_of(server, keys)[name] for name in ("at_stake", "orphans", "lost")]
+    assert told == [700 * DOLLAR, 5 * DOLLAR, -2 * DOLLAR]
+    server.admin.hdel(keys.stakes, *(f"{what}:{market}" for market in forgotten for what in ("at", "flight")))
+    server.restart()
+    await answer_of(gate, market="hail", notional=0)
+    assert [numbers_of(server, keys)[name] for name in ("at_stake", "orphans", "lost")] == told
 
 
 @every_server

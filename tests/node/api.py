@@ -36,6 +36,10 @@ class Api:
         """What is at a path, such as /readyz/ping or that of a Service's proxy."""
         return self._ask("GET", path, params=query).json()
 
+    def text(self, path: str) -> str:
+        """The same where it is no JSON."""
+        return self._ask("GET", path).text
+
     def post(self, path: str, body: Body) -> None:
         """Send it there."""
         self._ask("POST", path, json=body)

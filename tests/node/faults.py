@@ -27,6 +27,7 @@ def faults_of(fleet: Fleet, steps: Steps) -> Fault:
             fleet.converged(patience_s=CONVERGES_S)
             step.seconds = time.monotonic() - over
             fleet.agrees()
+            fleet.gate_agrees()
             fleet.exchange.nothing_was_bought_twice()
         assert fleet.exchange.trades() >= traded, "the exchange forgot trades"
         fleet.trades_again(patience_s=CONVERGES_S)

@@ -12,6 +12,8 @@ from tests.node.patience import PATIENCE_S, until
 
 BOTS = "app.kubernetes.io/component=bot,app.kubernetes.io/managed-by=kabobagool"
 MICRO = 1_000_000
+UNDER_WAY = 100 * MICRO
+"""Some pairs of the test's size: bots trade on while one looks."""
 
 
 class Fleet:
@@ -80,6 +82,10 @@ class Fleet:
         until("bots and ledger agree", lambda: self._differences(agreed), lambda differ: not differ, patience_s=patience_s)
         return agreed
 
+    def gate_agrees(self, *, patience_s: float = PATIENCE_S) -> None:
+        """Wait until the gate counts what all markets have at stake as the exchange's ledger does, but for what is under way just now."""
+        until("gate and ledger agree", self._miscounted, lambda seen: abs(seen) <= UNDER_WAY, patience_s=patience_s)
+
     def trades_again(self, *, patience_s: float = PATIENCE_S) -> None:
         """Wait for one more trade than there is now."""
         before = self.exchange.trades()
@@ -93,6 +99,17 @@ class Fleet:
         unwell += [f"{name}: not fresh" for name, body in markets.items() if _condition(body, "MarketDataFresh") != "True"]
         unwell += [f"{name}: not trading" for name, body in markets.items() if _condition(body, "Trading") != "True"]
         return unwell or ([] if markets else ["there is no market"])
+
+    def _miscounted(self) -> int:
+        """Micro-dollars that the gate, as the bot that differs most last heard it, counts too many."""
+        heard = [round(float(self._metric(pod, "kabobagool_gate_at_stake_dollars")) * MICRO) for pod in self.bots().values()]
+        spent = sum(self._entry(name)["spent"] for name in self.markets())
+        return max((here - spent for here in heard), key=abs)
+
+    def _metric(self, pod: Body, name: str) -> str:
+        """KeyError while the bot does not know it."""
+        text = self.api.text(f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}:8080/proxy/metrics")
+        return dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))[name]
 
     def _differences(self, agreed: dict[str, Body]) -> list[str]:
         """Markets that did not agree in this call nor in an earlier one."""

@@ -42,6 +42,23 @@ end
 local state = load_state()
 local remembered = state.seen
 local now = current_time(state)
+local today = math.floor(now / DAY)
+
+-- The totals are kept beside what each market said. A server that was restarted may have kept the one and lost the other: markets that
+-- say everything again must not be counted twice.
+local function count_stakes_again()
+    state.at_stake, state.orphans, state.lost, state.day = 0, 0, 0, today
+    local said = redis.call('HGETALL', STAKES)
+    for place = 1, #said, 2 do
+        if string.sub(said[place], 1, 7) == 'flight:' then
+            state.at_stake = state.at_stake + tonumber(said[place + 1])
+        else
+            local at_stake, orphan, day, start, result = string.match(said[place + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+            state.at_stake, state.orphans = state.at_stake + tonumber(at_stake), state.orphans + tonumber(orphan)
+            state.lost = state.lost + (tonumber(day) == today and tonumber(start) - tonumber(result) or 0)
+        end
+    end
+end
 
 -- A server process that did not count the grants itself (restarted, flushed, promoted from a replica) may miss some, and some leases.
 -- It begins a new epoch: silent for as long as an earlier grant may still be on its way or an earlier lease last, then with an empty
@@ -53,6 +70,7 @@ if string.sub(state.epoch, 1, #SERVER) ~= SERVER then
     state.silent_until = now + SILENCE
     empty_lanes(state, state.silent_until, WALLET_LANE.at_start, PAIR_LANE.at_start)
     state.last = 0
+    count_stakes_again()
     save(state)
 end
 
@@ -92,8 +110,6 @@ local function available_lease(holder, number, until_us, held_by)
     end
     return next_number(state, now)
 end
-
-local today = math.floor(now / DAY)
 
 -- What all markets lost since the day began, gains negative.
 local function lost_today()

@@ -1,7 +1,11 @@
-{{/* The server's users: whoever does not know a password may only ask whether it lives. */}}
+{{/*
+The server's users: whoever does not know a password may only ask whether it lives. Nobody can be `default`, who may do everything: in its
+name Redis 7 reads its own append-only file, and what that user may not do it leaves out.
+*/}}
 {{- define "kabobagool.redisUsers" -}}
 {{- include "kabobagool.makePasswords" . -}}
-user default on nopass resetchannels -@all +ping
+user default off resetpass allkeys allchannels allcommands
+user probe on nopass resetchannels -@all +ping
 {{- range $client := include "kabobagool.gateClients" . | fromJsonArray }}
 {{- $keys := list }}
 {{- if eq $client "operator" }}
