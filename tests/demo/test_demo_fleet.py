@@ -35,7 +35,9 @@ def test_the_fleet_and_the_exchange_agree_in_every_market_and_on_the_payouts(sho
     assert all(market["ledger_equals_venue"] for market in report["markets"])
     assert report["edges"]["acted_on"] > 0
     assert report["fills"] > 0
-    assert {market["reason"] for market in report["retired"]} == {"resolved"}
+    reasons = {market["reason"] for market in report["retired"]}
+    assert "resolved" in reasons
+    assert reasons <= {"resolved", "closed"}, "a round of discovery may see before the bot that a market's trading is over"
     assert len(report["retired"]) == len(report["markets"])
 
 
