@@ -1,6 +1,7 @@
 """The order gate's server as the chart configures it, run for real: who may do what there, and what it remembers."""
 
 import base64
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -137,6 +138,20 @@ def test_who_knows_no_password_may_only_ask_whether_it_lives(server: ChartServer
     stranger = redis.Redis(port=server.port, username="operator", password="guessed", retry=Retry(NoBackoff(), 0))
     with pytest.raises(redis.exceptions.AuthenticationError):
         stranger.ping()
+
+
+OWN = {"redis": {"auth": {"existingSecret": "u", "secrets": {"operator": "a", "dryRun": "b", "paper": "c"}}}}
+
+
+@pytest.mark.parametrize("values", [{}, OWN], ids=["users of the chart", "users of somebody's own"])
+def test_the_probe_is_answered_by_a_server_that_lives_and_by_no_other(server: ChartServer, helm: Helm, values: dict[str, Any]) -> None:
+    if not shutil.which("redis-cli"):
+        pytest.skip("no redis-cli on PATH: apt-get install redis-tools")
+    (container,) = of_kind(helm.template(values), "StatefulSet")["redis"]["spec"]["template"]["spec"]["containers"]
+    probe = [word.replace('redis-cli)"', f'redis-cli)" -p {server.port}') for word in container["readinessProbe"]["exec"]["command"]]
+    assert subprocess.run(probe, check=False).returncode == 0
+    server.kill()
+    assert subprocess.run(probe, check=False).returncode != 0
 
 
 def test_what_was_halted_stays_halted_when_the_server_is_killed(server: ChartServer) -> None:
