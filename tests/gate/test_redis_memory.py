@@ -158,6 +158,18 @@ async def test_a_server_that_kept_its_totals_and_lost_what_markets_had_said_coun
 
 
 @every_server
+async def test_a_stake_that_cannot_be_read_stops_no_server_that_begins(open_server: Callable[..., Server], kind: str) -> None:
+    server = open_server(kind, "--appendonly", "yes", "--appendfsync", "always")
+    gate = gate_on(server, wallet=new_wallet(), holder="a")
+    gate.set_exposure("rain", Exposure(at_stake=300 * DOLLAR))
+    await gate.beat()
+    server.admin.hset(gate.link.keys.stakes, mapping={"at:snow": "rubbish", "flight:snow": "rubbish", "rubbish": "rubbish"})
+    server.restart()
+    assert isinstance(await answer_of(gate, market="hail", notional=0), Granted)
+    assert numbers_of(server, gate.link.keys)["at_stake"] == 300 * DOLLAR
+
+
+@every_server
 @losses
 async def test_an_order_of_a_forgotten_intent_is_still_resolved(open_server: Callable[..., Server], kind: str, lose: Trouble) -> None:
     server = open_server(kind)

@@ -7,15 +7,7 @@
 local market, at_stake, orphan, result = ASKED[1], ASKED[2], ASKED[3], ASKED[4]
 local heard = {day = ASKED[5], start = ASKED[6], result = ASKED[7]}
 local known, flight = unpack(redis.call('HMGET', STAKES, 'at:' .. market, 'flight:' .. market))
-local before = {}
-for number in string.gmatch(known or '0 0 -1 0 0', '%S+') do
-    before[#before + 1] = tonumber(number)
-end
-local own = {at_stake = before[1], orphan = before[2], day = before[3], start = before[4], result = before[5]}
-
-local function lost_on_this_day(market_day)
-    return market_day.day == today and market_day.start - market_day.result or 0
-end
+local own = stake_in(known) or stake_in(nil)
 
 local held = lease_of(market)
 if held ~= 0 and ASKED[8] ~= 0 and held ~= ASKED[8] then

@@ -44,18 +44,28 @@ local remembered = state.seen
 local now = current_time(state)
 local today = math.floor(now / DAY)
 
+-- What a market said last, from its text: nothing where there is none. nil for one that cannot be read.
+local function stake_in(text)
+    local at_stake, orphan, day, start, result = string.match(text or '0 0 -1 0 0', '^(%-?%d+) (%-?%d+) (%-?%d+) (%-?%d+) (%-?%d+)$')
+    return result and {at_stake = tonumber(at_stake), orphan = tonumber(orphan), day = tonumber(day), start = tonumber(start), result = tonumber(result)}
+end
+
+local function lost_on_this_day(market_day)
+    return market_day.day == today and market_day.start - market_day.result or 0
+end
+
 -- The totals are kept beside what each market said. A server that was restarted may have kept the one and lost the other: markets that
--- say everything again must not be counted twice.
+-- say everything again must not be counted twice. What cannot be read counts for nothing and stops nobody.
 local function count_stakes_again()
     state.at_stake, state.orphans, state.lost, state.day = 0, 0, 0, today
     local said = redis.call('HGETALL', STAKES)
     for place = 1, #said, 2 do
-        if string.sub(said[place], 1, 7) == 'flight:' then
-            state.at_stake = state.at_stake + tonumber(said[place + 1])
-        else
-            local at_stake, orphan, day, start, result = string.match(said[place + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
-            state.at_stake, state.orphans = state.at_stake + tonumber(at_stake), state.orphans + tonumber(orphan)
-            state.lost = state.lost + (tonumber(day) == today and tonumber(start) - tonumber(result) or 0)
+        local stake = string.sub(said[place], 1, 3) == 'at:' and stake_in(said[place + 1])
+        if stake then
+            state.at_stake, state.orphans = state.at_stake + stake.at_stake, state.orphans + stake.orphan
+            state.lost = state.lost + lost_on_this_day(stake)
+        elseif string.sub(said[place], 1, 7) == 'flight:' then
+            state.at_stake = state.at_stake + (tonumber(said[place + 1]) or 0)
         end
     end
 end
