@@ -38,6 +38,7 @@ def test_the_fleet_and_the_exchange_agree_in_every_market_and_on_the_payouts(sho
     reasons = {market["reason"] for market in report["retired"]}
     assert "resolved" in reasons
     assert reasons <= {"resolved", "closed"}, "a round of discovery may see before the bot that a market's trading is over"
+    assert all(market["payout"] is not None for market in report["retired"] if market["spent"] != "0")
     assert len(report["retired"]) == len(report["markets"])
 
 
